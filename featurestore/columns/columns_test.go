@@ -1,0 +1,46 @@
+package columns
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestTwelve(t *testing.T) {
+	want := []string{"request_count", "response_size_mean", "uri_query_count", "not_null_referer_ratio", "user_agent_count", "not_null_accept_language_ratio", "is_pageview_ratio", "desktop_ratio", "mobile_web_ratio", "mobile_app_ratio", "not_null_referer_class_ratio", "spider_ratio"}
+	if got := Names(); !slices.Equal(got, want) {
+		t.Fatalf("Names() = %v", got)
+	}
+	for _, c := range Twelve() {
+		if c.Type == "" || c.Doc == "" {
+			t.Errorf("%s lacks a type or a definition", c.Name)
+		}
+		if got, ok := ByName(c.Name); !ok || got.Doc != c.Doc {
+			t.Errorf("ByName(%q) = %v, %v", c.Name, got, ok)
+		}
+	}
+	if c, ok := ByName(Label); !ok || c.Type != Bool {
+		t.Errorf("ByName(label) = %v, %v", c, ok)
+	}
+	if _, ok := ByName("request"); ok {
+		t.Error("a column that is none was found")
+	}
+	Twelve()[0].Name = "x"
+	if Names()[0] != want[0] {
+		t.Error("Twelve hands out its own array")
+	}
+}
+
+// The hash stands in every model file: it may change only with SchemaVersion.
+func TestHashIsStable(t *testing.T) {
+	if got, want := Hash(Names()), "4f860cf34326"; got != want {
+		t.Errorf("Hash(twelve) = %s, want %s: models trained before would be refused", got, want)
+	}
+	names := Names()
+	slices.Reverse(names)
+	if Hash(names) == Hash(Names()) {
+		t.Error("the order does not matter to the hash")
+	}
+	if Hash([]string{"a", "b"}) == Hash([]string{"a\nb"}) {
+		t.Error("names run together")
+	}
+}
