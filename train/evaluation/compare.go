@@ -1,0 +1,103 @@
+package evaluation
+
+import (
+	"fmt"
+	"math"
+)
+
+// Verdict is the answer to "is the model better?".
+type Verdict string
+
+// The verdicts. The interval of the difference decides: above 0, below 0, or
+// holding it.
+const (
+	Better             Verdict = "better"
+	NotDistinguishable Verdict = "not distinguishable"
+	Worse              Verdict = "worse"
+)
+
+// Paired compares the model's verdicts at the operating point with another's
+// on the same rows.
+type Paired struct {
+	With       string   `json:"with"`
+	Figure     string   `json:"figure"` // what decides: recall of True
+	Model      Float    `json:"model"`
+	Other      Float    `json:"other"`
+	Difference Interval `json:"difference"`           // model - other, paired bootstrap by IP
+	Precision  Interval `json:"precision_difference"` // for the whole picture
+	F1         Interval `json:"f1_difference"`
+	Verdict    Verdict  `json:"verdict"`
+	Sentence   string   `json:"sentence"`
+	McNemar    McNemar  `json:"mcnemar"`
+}
+
+// McNemar is the exact test of whether two verdicts are right equally often
+// (Q. McNemar, Psychometrika 12, 1947): under the null hypothesis each row on
+// which exactly one is right is a fair coin. It treats rows as independent.
+type McNemar struct {
+	OnlyModel int   `json:"only_model_right"`
+	OnlyOther int   `json:"only_other_right"`
+	PValue    Float `json:"p_value"` // two-sided
+}
+
+// NewMcNemar counts rows on which exactly one of two verdicts is right.
+func NewMcNemar(labels, model, other []bool) McNemar {
+	var m McNemar
+	for i, y := range labels {
+		switch a, b := model[i] == y, other[i] == y; {
+		case a && !b:
+			m.OnlyModel++
+		case b && !a:
+			m.OnlyOther++
+		}
+	}
+	m.PValue = Float(binomialTwoSided(m.OnlyModel, m.OnlyOther))
+	return m
+}
+
+// binomialTwoSided is the two-sided p value of a against b under a fair coin:
+// twice the smaller tail, at most 1.
+func binomialTwoSided(a, b int) float64 {
+	n, k := a+b, min(a, b)
+	if n == 0 {
+		return 1
+	}
+	// Terms grow towards k; summing from 0 keeps the small ones.
+	lg := func(x int) float64 { v, _ := math.Lgamma(float64(x) + 1); return v }
+	base := lg(n) - float64(n)*math.Ln2
+	var tail float64
+	for i := 0; i <= k; i++ {
+		tail += math.Exp(base - lg(i) - lg(n-i))
+	}
+	return min(1, 2*tail)
+}
+
+// decide fills the verdict and its plain sentence from the difference.
+func (p *Paired) decide(level float64) {
+	d := p.Difference
+	switch {
+	case !d.Estimate.Defined() || !d.Low.Defined():
+		p.Verdict = NotDistinguishable
+		p.Sentence = fmt.Sprintf("The model can't be compared with %s: recall is undefined, as no row is labelled True.", p.With)
+		return
+	case d.Low > 0:
+		p.Verdict = Better
+	case d.High < 0:
+		p.Verdict = Worse
+	default:
+		p.Verdict = NotDistinguishable
+	}
+	words := map[Verdict]string{Better: "better than", NotDistinguishable: "not distinguishable from", Worse: "worse than"}[p.Verdict]
+	p.Sentence = fmt.Sprintf("The model is %s %s: recall %s against %s, a difference of %s (%.0f %% interval %s to %s).",
+		words, p.With, percent(float64(p.Model)), percent(float64(p.Other)),
+		points(d.Estimate), level*100, points(d.Low), points(d.High))
+}
+
+// points is a difference of shares in percentage points, signed.
+func points(d Float) string {
+	v := math.Round(float64(d)*1000) / 10
+	if v == 0 {
+		return "0 points"
+	}
+	return fmt.Sprintf("%+.1f points", v)
+}

@@ -1,0 +1,415 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sluice/featurestore/fault"
+	"sluice/models/rules/bound"
+)
+
+// intervalLevel is the level of every two-sided interval.
+const intervalLevel = 0.95
+
+// RequestCountSlices are the least request_count of the published slices.
+var RequestCountSlices = []float64{0, 10, 100, 1e3, 1e4, 1e5}
+
+// Input is the labelled test rows of one split: slices of equal length, one
+// element a row. Rows with an unknown label are not in it, only counted.
+type Input struct {
+	Name   string
+	Months Months
+
+	Labels     []bool
+	Scores     []float64 // raw probability of the model, [0, 1]
+	Calibrated []float64 // calibrated probability, [0, 1]; nil: the raw one
+	Groups     []int     // the row's address as any number; rows of one address share it
+
+	// Operating is the threshold, chosen beforehand on training rows.
+	Operating OperatingChoice
+
+	// RulesAtHalf and RulesOperating are the flags of the rules fitted for the
+	// best F1 and for the target precision; nil where there are no rules.
+	RulesAtHalf, RulesOperating []bool
+	RulesAbstain                bool // no rule reached the target
+
+	ListedBefore []bool // listed before the window's start; nil where unknown
+	Champion     []bool // flags of the serving model at its operating point; nil without one
+
+	RequestCount []float64 // requests of the row; NaN where unknown
+	Seen         []bool    // the address was in the training months; nil where unknown
+	Slices       []SliceInput
+	Unknown      int // rows of the test months whose label is unknown
+}
+
+// SliceInput names part of the rows: one of a family of slices.
+type SliceInput struct {
+	Family, Name string
+	Include      []bool
+}
+
+// Options steer an evaluation.
+type Options struct {
+	Seed    uint64
+	Draws   int     // bootstrap draws; 0 means 1,000, negative none
+	Threads int     // 0 means all processors; no figure depends on it
+	Target  float64 // target precision, for what it would have cost; 0 means 0.8
+}
+
+// DefaultDraws is the number of bootstrap draws where none is asked for.
+const DefaultDraws = 1000
+
+func (in *Input) check() error {
+	n := len(in.Labels)
+	if n == 0 {
+		return fault.New(fault.Invalid, "evaluation %s: no labelled test row: give the months %v labels, or test on months that have some", in.Name, in.Months.Test)
+	}
+	for _, c := range []struct {
+		name     string
+		n        int
+		optional bool
+	}{
+		{"scores", len(in.Scores), false}, {"groups", len(in.Groups), false},
+		{"calibrated probabilities", len(in.Calibrated), in.Calibrated == nil},
+		{"request counts", len(in.RequestCount), in.RequestCount == nil},
+		{"flags of the rules", len(in.RulesAtHalf), in.RulesAtHalf == nil},
+		{"flags of the rules at the target", len(in.RulesOperating), in.RulesOperating == nil},
+		{"flags of earlier listings", len(in.ListedBefore), in.ListedBefore == nil},
+		{"flags of the champion", len(in.Champion), in.Champion == nil},
+		{"seen flags", len(in.Seen), in.Seen == nil},
+	} {
+		if !c.optional && c.n != n {
+			return fault.New(fault.Invalid, "evaluation %s: %d %s for %d rows", in.Name, c.n, c.name, n)
+		}
+	}
+	if (in.RulesAtHalf == nil) != (in.RulesOperating == nil) {
+		return fault.New(fault.Invalid, "evaluation %s: flags of one of the two rules only: want both or neither", in.Name)
+	}
+	for _, p := range [][]float64{in.Scores, in.Calibrated} {
+		bad := 0
+		for _, v := range p {
+			if !(v >= 0 && v <= 1) {
+				bad++
+			}
+		}
+		if bad > 0 {
+			return fault.Field(fault.Invalid, "scores", "evaluation %s: %d of %d probabilities are NaN or outside [0, 1]; check the model and its columns", in.Name, bad, n)
+		}
+	}
+	for _, s := range in.Slices {
+		if len(s.Include) != n {
+			return fault.New(fault.Invalid, "evaluation %s: slice %s %q has %d elements for %d rows", in.Name, s.Family, s.Name, len(s.Include), n)
+		}
+	}
+	return nil
+}
+
+// Evaluate measures one split. It fails on inputs that do not fit together, on
+// scores that are no probabilities and when ctx is cancelled; one class only,
+// empty slices and an abstaining model are measured, with null where a figure
+// has no value.
+func Evaluate(ctx context.Context, in Input, opt Options) (Split, error) {
+	if err := in.check(); err != nil {
+		return Split{}, err
+	}
+	if opt.Draws == 0 {
+		opt.Draws = DefaultDraws
+	}
+	opt.Draws = max(0, opt.Draws)
+	if opt.Target == 0 {
+		opt.Target = 0.8
+	}
+	if in.Calibrated == nil {
+		in.Calibrated = in.Scores
+	}
+	e := &evaluator{in: &in, opt: opt}
+	e.groups, e.clusters = denseGroups(in.Groups)
+	e.counter = bound.NewCounter(e.clusters)
+	e.half = make([]bool, len(in.Scores))
+	for i, p := range in.Scores {
+		e.half[i] = p >= 0.5
+	}
+	e.operating = in.Operating.Flags(in.Scores)
+
+	s := Split{Name: in.Name, Months: in.Months, Rows: e.rows()}
+	rank, err := Rank(in.Labels, in.Scores, nil)
+	if err != nil {
+		return Split{}, err
+	}
+	s.Result = e.model(rank)
+	if in.RulesAtHalf != nil {
+		s.Rules = flagResult(e.point(in.RulesAtHalf, nil), e.point(in.RulesOperating, nil))
+		s.Rules.AtHalf.ChosenOn = "training months, for the best F1"
+		s.Rules.OperatingPoint.ChosenOn = "training months"
+		s.Rules.OperatingPoint.Target = Float(opt.Target)
+		s.Rules.OperatingPoint.Abstains = in.RulesAbstain
+	}
+	if in.ListedBefore != nil {
+		p := e.point(in.ListedBefore, nil)
+		p.ChosenOn = "the list as of each window's start"
+		s.ListedBefore = flagResult(p, p)
+	}
+	if in.Champion != nil {
+		p := e.point(in.Champion, nil)
+		p.ChosenOn = "the champion's own operating point"
+		s.Champion = flagResult(p, p)
+	}
+	s.Slices = e.slices()
+	s.Thresholds = e.thresholds(rank)
+	s.Hindsight = e.hindsight(rank)
+	if err := e.bootstrap(ctx, &s); err != nil {
+		return Split{}, err
+	}
+	s.Incomplete, err = ElkanNoto(ctx, in.Labels, in.Calibrated, e.operating, in.RequestCount, in.Groups, opt.Draws, opt.Threads, mix(opt.Seed+1))
+	if err != nil {
+		return Split{}, err
+	}
+	return s, nil
+}
+
+type evaluator struct {
+	in              *Input
+	opt             Options
+	groups          []int
+	clusters        int
+	counter         *bound.Counter
+	half, operating []bool
+}
+
+func (e *evaluator) rows() Rows {
+	r := Rows{Rows: len(e.in.Labels), Unknown: e.in.Unknown, IPs: e.clusters}
+	for i, y := range e.in.Labels {
+		if y {
+			r.True++
+		} else {
+			r.False++
+		}
+		if e.in.Seen != nil && e.in.Seen[i] {
+			r.Seen++
+		}
+		if e.in.RequestCount != nil && !math.IsNaN(e.in.RequestCount[i]) {
+			r.Requests += int64(e.in.RequestCount[i])
+		}
+	}
+	return r
+}
+
+func flagResult(half, operating Point) *Result {
+	return &Result{
+		ROCAUC: NaN(), PRAUC: NaN(), Brier: NaN(), LogLoss: NaN(), BrierRaw: NaN(),
+		AtHalf: half, OperatingPoint: operating,
+	}
+}
+
+func (e *evaluator) model(rank *Ranking) Result {
+	in := e.in
+	parts := DecomposeBrier(in.Labels, in.Calibrated, reliabilityBins)
+	r := Result{
+		ROCAUC: rank.ROCAUC(), PRAUC: rank.PRAUC(),
+		Brier: Brier(in.Labels, in.Calibrated, nil), LogLoss: LogLoss(in.Labels, in.Calibrated, nil),
+		BrierRaw: Brier(in.Labels, in.Scores, nil), BrierParts: &parts,
+		AtHalf: e.point(e.half, nil), OperatingPoint: e.point(e.operating, nil),
+		Curves: &Curves{
+			ROC: rank.ROC(), PR: rank.PR(),
+			Reliability: Reliability(in.Labels, in.Calibrated, e.groups, e.clusters),
+			RawBins:     Reliability(in.Labels, in.Scores, e.groups, e.clusters),
+		},
+	}
+	r.Curves.Score, r.Curves.ScoreTrue = scoreHistogram(in.Labels, in.Scores)
+	r.AtHalf = e.asHalf(r.AtHalf)
+	r.OperatingPoint = e.asOperating(r.OperatingPoint)
+	return r
+}
+
+func (e *evaluator) asHalf(p Point) Point {
+	p.Threshold, p.ChosenOn = 0.5, "fixed"
+	return p
+}
+
+func (e *evaluator) asOperating(p Point) Point {
+	o := e.in.Operating
+	p.Threshold, p.Target, p.ChosenOn, p.Abstains = o.Threshold, o.Target, o.ChosenOn, o.Abstains
+	if o.Abstains {
+		p.Threshold = NaN()
+	}
+	return p
+}
+
+// point measures flags on the rows of include (nil: all).
+func (e *evaluator) point(flags, include []bool) Point {
+	var c Confusion
+	tally := func(of func(i int) (counted, hit bool)) bound.Sums {
+		e.counter.Reset()
+		for i := range flags {
+			if include != nil && !include[i] {
+				continue
+			}
+			if counted, hit := of(i); counted {
+				e.counter.Add(e.groups[i], hit, 1)
+			}
+		}
+		return e.counter.Sums
+	}
+	for i, y := range e.in.Labels {
+		if include == nil || include[i] {
+			c.add(y, flags[i], 1)
+		}
+	}
+	precision := tally(func(i int) (bool, bool) { return flags[i], e.in.Labels[i] })
+	recall := tally(func(i int) (bool, bool) { return e.in.Labels[i], flags[i] })
+	p := Point{
+		Threshold: NaN(), Target: NaN(), Metrics: c.Metrics(), PrecisionBound: NaN(),
+		PrecisionLow: NaN(), PrecisionHigh: NaN(), RecallLow: NaN(), RecallHigh: NaN(),
+	}
+	two := bound.Z((1 + intervalLevel) / 2)
+	if precision.N > 0 {
+		p.PrecisionBound = Float(precision.Lower(bound.Z(boundConfidence)))
+		lo, hi := precision.Interval(two)
+		p.PrecisionLow, p.PrecisionHigh = Float(lo), Float(hi)
+	}
+	if recall.N > 0 {
+		lo, hi := recall.Interval(two)
+		p.RecallLow, p.RecallHigh = Float(lo), Float(hi)
+	}
+	return p
+}
+
+// hindsightRows is how many rows a threshold must flag before its precision on
+// the test month is worth quoting.
+const hindsightRows = 50
+
+func (e *evaluator) hindsight(rank *Ranking) Hindsight {
+	h := Hindsight{
+		Target: Float(e.opt.Target), Threshold: NaN(), Precision: NaN(), Recall: NaN(),
+		Best: NaN(), BestAt: NaN(), MinRows: min(hindsightRows, rank.Len()),
+	}
+	pos, _ := rank.totals()
+	rank.walk(func(score, tp, fp float64) {
+		p := tp / (tp + fp)
+		if tp+fp < float64(h.MinRows) {
+			return
+		}
+		if isNaN(h.Best) || p > float64(h.Best) {
+			h.Best, h.BestAt = Float(p), ratio(tp, pos)
+		}
+		if p >= e.opt.Target {
+			h.Reachable = true
+			h.Threshold, h.Precision, h.Recall = Float(score), Float(p), ratio(tp, pos)
+		}
+	})
+	return h
+}
+
+// bootstrap fills the intervals and the comparisons.
+func (e *evaluator) bootstrap(ctx context.Context, s *Split) error {
+	in := e.in
+	type column struct {
+		name  string
+		flags []bool
+	}
+	cols := []column{{"at_half", e.half}, {"operating_point", e.operating}}
+	if in.RulesAtHalf != nil {
+		cols = append(cols, column{"rules.at_half", in.RulesAtHalf}, column{"rules.operating_point", in.RulesOperating})
+	}
+	if in.ListedBefore != nil {
+		cols = append(cols, column{"listed_before.operating_point", in.ListedBefore})
+	}
+	if in.Champion != nil {
+		cols = append(cols, column{"champion.operating_point", in.Champion})
+	}
+	verdicts := make([][]bool, len(cols))
+	for i, c := range cols {
+		verdicts[i] = c.flags
+	}
+	b, err := NewBootstrap(in.Labels, in.Scores, in.Calibrated, in.Groups, verdicts...)
+	if err != nil {
+		return err
+	}
+	names := []string{"roc_auc", "pr_auc", "brier", "log_loss"}
+	for _, c := range cols {
+		for _, f := range []string{"classes.True.precision", "classes.True.recall", "classes.True.f1", "classes.False.recall", "accuracy"} {
+			names = append(names, c.name+"."+f)
+		}
+	}
+	const model = 1 // the operating point's column
+	headline := len(names)
+	others := cols[2:]
+	for _, c := range others {
+		names = append(names, c.name+" recall", c.name+" precision", c.name+" f1")
+	}
+	fill := func(d *Drawn, out []float64) {
+		out[0], out[1], out[2], out[3] = float64(d.ROCAUC), float64(d.PRAUC), float64(d.Brier), float64(d.LogLoss)
+		k := 4
+		for _, c := range d.Verdicts {
+			m := c.Metrics()
+			t := m.Classes.True
+			for _, v := range []Float{t.Precision, t.Recall, t.F1, m.Classes.False.Recall, m.Accuracy} {
+				out[k] = float64(v)
+				k++
+			}
+		}
+		a := d.Verdicts[model].Metrics().Classes.True
+		for v := 2; v < len(d.Verdicts); v++ {
+			o := d.Verdicts[v].Metrics().Classes.True
+			out[k], out[k+1], out[k+2] = float64(a.Recall-o.Recall), float64(a.Precision-o.Precision), float64(a.F1-o.F1)
+			k += 3
+		}
+	}
+	exact := make([]float64, len(names))
+	d := b.Estimate()
+	fill(&d, exact)
+	draws, err := b.Run(ctx, e.opt.Draws, len(names), e.opt.Threads, e.opt.Seed, fill)
+	if err != nil {
+		return err
+	}
+	interval := func(k int, name string) Interval {
+		iv := Interval{Figure: name, Estimate: Float(exact[k])}
+		iv.Low, iv.High, iv.Undefined = percentiles(draws, k, intervalLevel)
+		return iv
+	}
+	s.Intervals = Intervals{
+		Method: "percentile bootstrap, clustered by IP", Level: intervalLevel,
+		Draws: e.opt.Draws, Clusters: b.Clusters(), Seed: e.opt.Seed, Figures: []Interval{},
+	}
+	for k, name := range names[:headline] {
+		s.Intervals.Figures = append(s.Intervals.Figures, interval(k, name))
+	}
+	for v, c := range others {
+		if c.name == "rules.at_half" {
+			continue
+		}
+		k := headline + 3*v
+		p := &Paired{
+			Figure: "operating_point.classes.True.recall", Model: s.OperatingPoint.Classes.True.Recall,
+			Difference: interval(k, "recall"), Precision: interval(k+1, "precision"), F1: interval(k+2, "f1"),
+			McNemar: NewMcNemar(in.Labels, e.operating, c.flags),
+		}
+		switch c.name {
+		case "rules.operating_point":
+			p.With, p.Other = "the rules", s.Rules.OperatingPoint.Classes.True.Recall
+			s.Comparison.Rules = p
+		case "listed_before.operating_point":
+			p.With, p.Other = "last month's list", s.ListedBefore.OperatingPoint.Classes.True.Recall
+			s.Comparison.ListedBefore = p
+		default:
+			p.With, p.Other = "the champion", s.Champion.OperatingPoint.Classes.True.Recall
+			s.Comparison.Champion = p
+		}
+		p.decide(intervalLevel)
+		p.abstentions(in.Operating.Abstains, c.name == "rules.operating_point" && in.RulesAbstain)
+	}
+	return nil
+}
+
+// abstentions adds to the sentence who flags nothing at all.
+func (p *Paired) abstentions(model, other bool) {
+	switch {
+	case model && other:
+		p.Sentence = fmt.Sprintf("Neither the model nor %s reaches the target precision: both abstain and flag nothing.", p.With)
+	case model:
+		p.Sentence = "The model abstains and flags nothing. " + p.Sentence
+	case other:
+		p.Sentence = fmt.Sprintf("No setting of %s reaches the target precision; they flag nothing. ", p.With) + p.Sentence
+	}
+}

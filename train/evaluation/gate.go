@@ -1,0 +1,169 @@
+package evaluation
+
+import (
+	"fmt"
+	"math"
+
+	"sluice/featurestore/fault"
+)
+
+// GateConfig says what a model must reach to become champion. The zero value
+// checks nothing; DefaultGates is the usual one.
+type GateConfig struct {
+	// MinPrecision is the least precision of True at the operating point on
+	// the test months; 0 switches the gate off.
+	MinPrecision float64 `json:"min_precision" yaml:"min_precision"`
+	// PrecisionBound holds the lower 90 % bound, instead of the point, to
+	// MinPrecision.
+	PrecisionBound bool `json:"precision_bound" yaml:"precision_bound"`
+	// NotWorseThanRules refuses a model whose comparison with the rules says
+	// worse; BetterThanRules demands that it says better.
+	NotWorseThanRules bool `json:"not_worse_than_rules" yaml:"not_worse_than_rules"`
+	BetterThanRules   bool `json:"better_than_rules" yaml:"better_than_rules"`
+	// NotWorseThanChampion is the same against the serving model.
+	NotWorseThanChampion bool `json:"not_worse_than_champion" yaml:"not_worse_than_champion"`
+	// MinTestRows and MinTestTrue are the least labelled test rows, and those
+	// labelled True, that a judgement needs.
+	MinTestRows int `json:"min_test_rows" yaml:"min_test_rows"`
+	MinTestTrue int `json:"min_test_true" yaml:"min_test_true"`
+	// MaxPSI is the greatest population stability index of a feature; 0
+	// switches the gate off.
+	MaxPSI float64 `json:"max_psi" yaml:"max_psi"`
+	// MinLabelled is the least share of test rows with a known label.
+	MinLabelled float64 `json:"min_labelled" yaml:"min_labelled"`
+}
+
+// DefaultGates is precision >= 0.80 at the operating point, not worse than
+// rules and champion, and enough test rows to say so.
+func DefaultGates() GateConfig {
+	return GateConfig{
+		MinPrecision: 0.80, NotWorseThanRules: true, NotWorseThanChampion: true,
+		MinTestRows: 100, MinTestTrue: 20,
+	}
+}
+
+// Validate refuses limits outside their ranges.
+func (c GateConfig) Validate() error {
+	share := func(name string, v float64) error {
+		if !(v >= 0 && v <= 1) {
+			return fault.Field(fault.Invalid, name, "gate %s: %v: want a number from 0 to 1", name, v)
+		}
+		return nil
+	}
+	if err := share("min_precision", c.MinPrecision); err != nil {
+		return err
+	}
+	if err := share("min_labelled", c.MinLabelled); err != nil {
+		return err
+	}
+	if !(c.MaxPSI >= 0) || math.IsInf(c.MaxPSI, 0) {
+		return fault.Field(fault.Invalid, "max_psi", "gate max_psi: %v: want a number from 0, as in 0.25", c.MaxPSI)
+	}
+	if c.MinTestRows < 0 || c.MinTestTrue < 0 {
+		return fault.Field(fault.Invalid, "min_test_rows", "gate min_test_rows %d, min_test_true %d: want numbers from 0", c.MinTestRows, c.MinTestTrue)
+	}
+	return nil
+}
+
+// Gate is the judgement: whether the model may become champion.
+type Gate struct {
+	Passed bool    `json:"passed"`
+	Split  string  `json:"split"`
+	Checks []Check `json:"checks"`
+}
+
+// Check is one gate's answer.
+type Check struct {
+	Name     string `json:"name"`
+	Passed   bool   `json:"passed"`
+	Observed Float  `json:"observed"`
+	Required Float  `json:"required"`
+	Reason   string `json:"reason"` // one sentence with the figures
+}
+
+// Failed are the checks that hold the model back.
+func (g Gate) Failed() []Check {
+	var out []Check
+	for _, c := range g.Checks {
+		if !c.Passed {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Facts are what the gates need beside the split.
+type Facts struct {
+	// MaxPSI is the greatest drift of a feature, and its name; NaN where it
+	// was not measured.
+	MaxPSI        float64
+	MaxPSIFeature string
+}
+
+// Judge holds a split against the gates.
+func Judge(s *Split, c GateConfig, f Facts) Gate {
+	g := Gate{Passed: true, Split: s.Name, Checks: []Check{}}
+	add := func(name string, passed bool, observed, required float64, format string, args ...any) {
+		g.Checks = append(g.Checks, Check{name, passed, Float(observed), Float(required), fmt.Sprintf(format, args...)})
+		g.Passed = g.Passed && passed
+	}
+	if c.MinTestRows > 0 {
+		add("min_test_rows", s.Rows.Rows >= c.MinTestRows, float64(s.Rows.Rows), float64(c.MinTestRows),
+			"%d labelled test rows, %d needed", s.Rows.Rows, c.MinTestRows)
+	}
+	if c.MinTestTrue > 0 {
+		add("min_test_true", s.Rows.True >= c.MinTestTrue, float64(s.Rows.True), float64(c.MinTestTrue),
+			"%d test rows labelled True, %d needed", s.Rows.True, c.MinTestTrue)
+	}
+	if c.MinLabelled > 0 {
+		known := float64(ratio(float64(s.Rows.Rows), float64(s.Rows.Rows+s.Rows.Unknown)))
+		add("min_labelled", known >= c.MinLabelled, known, c.MinLabelled,
+			"%s of the test rows have a known label, %s needed", percent(known), percent(c.MinLabelled))
+	}
+	if c.MinPrecision > 0 {
+		p, what := s.OperatingPoint.Classes.True.Precision, "precision of True at the operating point"
+		if c.PrecisionBound {
+			p, what = s.OperatingPoint.PrecisionBound, "the lower 90 % bound of the precision of True at the operating point"
+		}
+		switch {
+		case s.OperatingPoint.Abstains:
+			add("min_precision", false, math.NaN(), c.MinPrecision,
+				"the model abstains: no threshold gave precision %s with 90 %% confidence on the training months", percent(float64(s.OperatingPoint.Target)))
+		case s.OperatingPoint.Confusion.Flagged() == 0:
+			add("min_precision", false, math.NaN(), c.MinPrecision, "no test row reaches the operating point, so its precision is unknown")
+		default:
+			add("min_precision", float64(p) >= c.MinPrecision, float64(p), c.MinPrecision, "%s is %s, %s needed%s",
+				what, percent(float64(p)), percent(c.MinPrecision), short(float64(p), c.MinPrecision))
+		}
+	}
+	against := func(name string, p *Paired, better bool) {
+		if p == nil {
+			return
+		}
+		ok := p.Verdict != Worse
+		if better {
+			ok = p.Verdict == Better
+		}
+		add(name, ok, float64(p.Difference.Estimate), 0, "%s", p.Sentence)
+	}
+	if c.BetterThanRules {
+		against("better_than_rules", s.Comparison.Rules, true)
+	} else if c.NotWorseThanRules {
+		against("not_worse_than_rules", s.Comparison.Rules, false)
+	}
+	if c.NotWorseThanChampion {
+		against("not_worse_than_champion", s.Comparison.Champion, false)
+	}
+	if c.MaxPSI > 0 && !math.IsNaN(f.MaxPSI) {
+		add("max_psi", f.MaxPSI <= c.MaxPSI, f.MaxPSI, c.MaxPSI,
+			"the most drifted feature, %s, has PSI %.3f, at most %.3f allowed", f.MaxPSIFeature, f.MaxPSI, c.MaxPSI)
+	}
+	return g
+}
+
+func short(got, want float64) string {
+	if got >= want {
+		return ""
+	}
+	return fmt.Sprintf(": %.1f points short", math.Ceil((want-got)*1000)/10)
+}
