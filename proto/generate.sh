@@ -35,7 +35,8 @@ case "${1:-}" in
 check)
   buf lint
   buf format -d --exit-code --path sluice --path inference
-  buf breaking --against "$baseline"
+  buf build --exclude-source-info -o "$bin/now.binpb"
+  buf breaking "$bin/now.binpb" --against "$baseline" --config '{"version":"v2","breaking":{"use":["FILE"]}}'
   generate
   # Both what differs and what is new and not committed.
   if ! git diff --exit-code -- sluice inference; then
