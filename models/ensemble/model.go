@@ -56,4 +56,5 @@ type Model struct {
 	NumParallelTree int
 	WeightDrop      []float32 // dart: one factor per tree
 	Linear          []float32 // gblinear: NumFeature*groups weights, then groups biases
+	BoostedRounds   int       // gblinear: rounds trained, 0 where the file does not say
 }

@@ -1,0 +1,211 @@
+package ensemble
+
+// A compiled tree is a Tree laid out for walking. Two layouts share the arrays:
+//
+//   - padded: a complete binary tree of depth levels; node i has children 2i+1
+//     and 2i+2, leaves follow the inner nodes. Shallow leaves are repeated
+//     below dummy nodes, so each row takes the same number of steps and no
+//     step has a branch to mispredict.
+//   - linked: for deep, thin trees and for categorical splits: nodes with
+//     explicit children, walked until a leaf.
+type compiled struct {
+	nodes  []node
+	leaves []float32 // by leaf position, dart's weight multiplied in
+	ids    []int32   // node id in the file, by leaf position
+	group  int32
+	depth  int32 // levels of a padded tree, -1 for a linked one
+	links  []linkedNode
+	cats   []uint32 // bit sets of the categorical nodes
+}
+
+// node is a step of a padded tree: right iff keys[slot] >= threshold.
+type node struct {
+	threshold int32
+	slot      uint32
+}
+
+// linkedNode is a step of a linked tree. Children are positions in links, or
+// ^position of a leaf.
+type linkedNode struct {
+	threshold   int32
+	slot        uint32
+	left, right int32
+	// A categorical node has its bit set in cats[cat:cat+words] and its
+	// feature in slot; a missing value goes left iff threshold is 1.
+	cat, words int32
+}
+
+// maxPadded is the deepest tree that is padded in any case; deeper ones are
+// while at least one in eight of the padded leaves is real.
+const maxPadded = 6
+
+// compile fills slots and trees from m's trees [from, to), which were checked.
+func (p *Predictor) compile(m *Model, from, to int) {
+	used := map[slot]uint32{}
+	for t := from; t < to; t++ {
+		tree := &m.Trees[t]
+		w := float32(1)
+		if len(m.WeightDrop) > 0 {
+			w = m.WeightDrop[t]
+		}
+		c := compiled{group: m.TreeInfo[t]}
+		depth, leaves := tree.size()
+		if !tree.categorical() && (depth <= maxPadded || depth <= 12 && 1<<depth <= 8*leaves) {
+			c.pad(p, used, tree, depth, w)
+		} else {
+			c.link(p, used, tree, w)
+		}
+		p.trees = append(p.trees, c)
+	}
+}
+
+// slotOf finds or makes the column of a node's feature and default direction.
+func (p *Predictor) slotOf(used map[slot]uint32, t *Tree, n int32) uint32 {
+	s := slot{t.SplitIndices[n], highKey}
+	if t.DefaultLeft[n] {
+		s.missing = lowKey
+	}
+	i, ok := used[s]
+	if !ok {
+		i = uint32(len(p.slots))
+		used[s] = i
+		p.slots = append(p.slots, s)
+	}
+	return i
+}
+
+// weighted is a leaf's value; dart's weight is multiplied in with one rounding,
+// as XGBoost does before it adds.
+func weighted(v, w float32) float32 { return float32(v * w) }
+
+// pad lays t out as a complete tree of depth levels.
+func (c *compiled) pad(p *Predictor, used map[slot]uint32, t *Tree, depth int, w float32) {
+	c.depth = int32(depth)
+	inner := 1<<depth - 1
+	c.nodes = make([]node, inner)
+	c.leaves = make([]float32, inner+1)
+	c.ids = make([]int32, inner+1)
+	var fill func(at int, n int32, level int)
+	fill = func(at int, n int32, level int) {
+		leaf := t.LeftChildren[n] == -1
+		if level == depth {
+			c.leaves[at-inner] = weighted(t.SplitConditions[n], w)
+			c.ids[at-inner] = n
+			return
+		}
+		left, right := n, n
+		if !leaf {
+			c.nodes[at] = node{orderedKey(t.SplitConditions[n]), p.slotOf(used, t, n)}
+			left, right = t.LeftChildren[n], t.RightChildren[n]
+		}
+		fill(2*at+1, left, level+1)
+		fill(2*at+2, right, level+1)
+	}
+	fill(0, 0, 0)
+	if len(p.slots) == 0 { // dummy nodes read slot 0
+		p.slots = append(p.slots, slot{0, lowKey})
+		used[p.slots[0]] = 0
+	}
+}
+
+// link lays t out with explicit children, parents before children.
+func (c *compiled) link(p *Predictor, used map[slot]uint32, t *Tree, w float32) {
+	c.depth = -1
+	place := make([]int32, len(t.LeftChildren))
+	order := []int32{0}
+	for i := 0; i < len(order); i++ {
+		n := order[i]
+		if t.LeftChildren[n] == -1 {
+			place[n] = ^int32(len(c.leaves))
+			c.leaves = append(c.leaves, weighted(t.SplitConditions[n], w))
+			c.ids = append(c.ids, n)
+			continue
+		}
+		place[n] = int32(len(c.links))
+		l := linkedNode{threshold: orderedKey(t.SplitConditions[n]), left: t.LeftChildren[n], right: t.RightChildren[n]}
+		if set, ok := t.categories(n); ok {
+			l.slot = uint32(t.SplitIndices[n])
+			l.threshold = 0
+			if t.DefaultLeft[n] {
+				l.threshold = 1
+			}
+			l.cat = int32(len(c.cats))
+			c.cats = append(c.cats, bitSet(set)...)
+			l.words = int32(len(c.cats)) - l.cat
+		} else {
+			l.slot = p.slotOf(used, t, n)
+			l.cat = -1
+		}
+		c.links = append(c.links, l)
+		order = append(order, l.left, l.right)
+	}
+	for i := range c.links {
+		l := &c.links[i]
+		l.left, l.right = place[l.left], place[l.right]
+	}
+}
+
+// bitSet makes words of 32 categories each; there is always one word.
+func bitSet(set []int32) []uint32 {
+	top := int32(0)
+	for _, c := range set {
+		top = max(top, c)
+	}
+	words := make([]uint32, top/32+1)
+	for _, c := range set {
+		words[c/32] |= 1 << (c % 32)
+	}
+	return words
+}
+
+// goesLeft decides a categorical node: chosen categories go right; what is not
+// a category (negative, too large) goes left; missing takes the default.
+func (l *linkedNode) goesLeft(cats []uint32, v float32) bool {
+	switch {
+	case v != v:
+		return l.threshold == 1
+	case v < 0 || v >= maxCategory:
+		return true
+	}
+	i := int32(v)
+	return i/32 >= l.words || cats[l.cat+i/32]>>(i%32)&1 == 0
+}
+
+// maxCategory is the first number that a float32 category may not have.
+const maxCategory = 1 << 24
+
+// size gives the depth of the deepest leaf and the number of leaves.
+func (t *Tree) size() (depth, leaves int) {
+	type item struct {
+		n int32
+		d int
+	}
+	stack := []item{{0, 0}}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if t.LeftChildren[i.n] == -1 {
+			depth = max(depth, i.d)
+			leaves++
+			continue
+		}
+		stack = append(stack, item{t.LeftChildren[i.n], i.d + 1}, item{t.RightChildren[i.n], i.d + 1})
+	}
+	return depth, leaves
+}
+
+func (t *Tree) categorical() bool { return len(t.CategoriesNodes) > 0 }
+
+// categories gives the set of a categorical node.
+func (t *Tree) categories(n int32) (set []int32, ok bool) {
+	if int(n) >= len(t.SplitType) || t.SplitType[n] != 1 {
+		return nil, false
+	}
+	for i, c := range t.CategoriesNodes {
+		if c == n {
+			from := t.CategoriesSegments[i]
+			return t.Categories[from : from+t.CategoriesSizes[i]], true
+		}
+	}
+	return nil, true
+}
