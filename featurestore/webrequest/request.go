@@ -64,6 +64,10 @@ func TriOf(b bool) Tri {
 // the callback returns, and what is kept must be cloned (strings.Clone).
 type Request struct {
 	Available Field // columns of the format this row came in
+	// Nulls are columns that are null in this row rather than empty, as far as
+	// the format can tell the two apart. One rule does: an empty user_agent is
+	// not a spider by its text, a null one is absent.
+	Nulls Field
 
 	Time          int64      // dt: Unix seconds, UTC
 	Nanos         int32      // dt: fraction of the second, nanoseconds, where the log has one
@@ -74,6 +78,7 @@ type Request struct {
 	HasSize       bool   // false for a null; "-" of the common log format is size 0
 	HTTPMethod    string
 	URIHost       string // as logged
+	Authority     string // of an absolute request target (Target.Authority); else ""
 	URIPath       string
 	URIQuery      string // with its leading "?"; "" without a query
 	ContentType   string
