@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package gbtree
+
+func sumNarrow(hist histogram, bins []uint8, gpair []gradientPair, rows []uint32, n int) {
+	sumNarrowGeneric(hist, bins, gpair, rows, n)
+}
