@@ -12,7 +12,12 @@ type block struct {
 	at   [blockRows]int32
 	sum  [][blockRows]float32 // by group
 	nf   int
+
+	explain *explainer // made when first needed
 }
+
+// row is row r of the block.
+func (b *block) row(r int) []float32 { return b.x[r*b.nf:][:b.nf] }
 
 func newBlock(p *Predictor) *block {
 	return &block{

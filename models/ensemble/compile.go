@@ -57,6 +57,10 @@ func (p *Predictor) compile(m *Model, from, to int) {
 		}
 		p.trees = append(p.trees, c)
 	}
+	p.source = m.Trees[from:to]
+	if len(m.WeightDrop) > 0 {
+		p.weights = m.WeightDrop[from:to]
+	}
 }
 
 // slotOf finds or makes the column of a node's feature and default direction.
@@ -122,20 +126,8 @@ func (c *compiled) link(p *Predictor, used map[slot]uint32, t *Tree, w float32) 
 			continue
 		}
 		place[n] = int32(len(c.links))
-		l := linkedNode{threshold: orderedKey(t.SplitConditions[n]), left: t.LeftChildren[n], right: t.RightChildren[n]}
-		if set, ok := t.categories(n); ok {
-			l.slot = uint32(t.SplitIndices[n])
-			l.threshold = 0
-			if t.DefaultLeft[n] {
-				l.threshold = 1
-			}
-			l.cat = int32(len(c.cats))
-			c.cats = append(c.cats, bitSet(set)...)
-			l.words = int32(len(c.cats)) - l.cat
-		} else {
-			l.slot = p.slotOf(used, t, n)
-			l.cat = -1
-		}
+		l := p.decision(used, t, n, &c.cats)
+		l.left, l.right = t.LeftChildren[n], t.RightChildren[n]
 		c.links = append(c.links, l)
 		order = append(order, l.left, l.right)
 	}
@@ -143,6 +135,22 @@ func (c *compiled) link(p *Predictor, used map[slot]uint32, t *Tree, w float32) 
 		l := &c.links[i]
 		l.left, l.right = place[l.left], place[l.right]
 	}
+}
+
+// decision is inner node n of t without its children; a categorical split's
+// set is appended to cats.
+func (p *Predictor) decision(used map[slot]uint32, t *Tree, n int32, cats *[]uint32) linkedNode {
+	set, categorical := t.categories(n)
+	if !categorical {
+		return linkedNode{threshold: orderedKey(t.SplitConditions[n]), slot: p.slotOf(used, t, n), cat: -1}
+	}
+	l := linkedNode{slot: uint32(t.SplitIndices[n]), cat: int32(len(*cats))}
+	if t.DefaultLeft[n] {
+		l.threshold = 1
+	}
+	*cats = append(*cats, bitSet(set)...)
+	l.words = int32(len(*cats)) - l.cat
+	return l
 }
 
 // bitSet makes words of 32 categories each; there is always one word.

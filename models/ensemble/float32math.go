@@ -27,17 +27,13 @@ func Expf(x float32) float32 {
 		c1      = 0x1.ebfce50fac4f3p-3 / (32 * 32)
 		c2      = 0x1.62e42ff0c52d6p-1 / 32
 	)
-	z := float64(float64(x) * invLn2N)
-	kd := float64(z + shift)
+	kd := math.FMA(float64(x), invLn2N, shift)
 	ki := math.Float64bits(kd)
 	kd = float64(kd - shift)
-	r := float64(z - kd)
+	r := math.FMA(float64(x), invLn2N, -kd)
 	// 2^(k/32): the table holds the fractions, the exponent is shifted in.
 	s := math.Float64frombits(math.Float64bits(exp2Fractions[ki%32]) + (ki/32)<<52)
-	p := float64(c0*r) + c1
-	r2 := float64(r * r)
-	y := float64(c2*r) + 1
-	y = float64(p*r2) + y
+	y := math.FMA(math.FMA(c0, r, c1), float64(r*r), math.FMA(c2, r, 1))
 	return float32(float64(y * s))
 }
 

@@ -18,7 +18,8 @@ type PredictorOptions struct {
 }
 
 // Predictor is a Model prepared for answering. It is immutable and safe for
-// concurrent use; it does not keep the Model.
+// concurrent use. It shares the Model's trees, which must not be changed
+// afterwards.
 //
 // Rows are row-major float32, NumFeature values each, NaN is missing, ±Inf are
 // ordinary values. Answers are XGBoost's, bit for bit: trees are added in file
@@ -31,6 +32,12 @@ type Predictor struct {
 	slots      []slot    // columns of a block: one per (feature, way of a missing value) in use
 	trees      []compiled
 	linear     []float32 // gblinear: NumFeature*groups weights, then groups biases
+
+	// For contributions, prepared when first asked for.
+	source     []Tree
+	weights    []float32
+	shapes     []*shape
+	shapesOnce sync.Once
 }
 
 // NewPredictor prepares m. It checks m first, so that no later call can fail.

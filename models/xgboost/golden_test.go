@@ -3,6 +3,7 @@ package xgboost
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -133,6 +134,69 @@ func checkGolden(t *testing.T, dir string, m *ensemble.Model) {
 	for i := range want {
 		if float32(leaves[i]) != want[i] {
 			t.Fatalf("leaf %d is %v, want %v", i, leaves[i], want[i])
+		}
+	}
+	checkContributions(t, dir, p, rows, x)
+	checkImportance(t, dir, m)
+}
+
+func checkContributions(t *testing.T, dir string, p *ensemble.Predictor, rows int, x []float32) {
+	_, n, want := readTable(t, filepath.Join(dir, "contribs.csv"))
+	got := make([]float32, rows*n)
+	p.Contributions(got, x, rows, 2)
+	margin := make([]float32, rows*p.Groups())
+	p.Margin(margin, x, rows, 1)
+	worst := 0.0
+	for i := range want {
+		worst = max(worst, math.Abs(float64(want[i])-float64(got[i])))
+	}
+	if !(worst < 1e-4) {
+		t.Fatalf("contributions differ by up to %v", worst)
+	}
+	side := p.NumFeature() + 1
+	pairs := make([]float32, rows*p.Groups()*side*side)
+	p.Interactions(pairs, x, rows, 2)
+	for i, m := range margin {
+		sum := 0.0
+		for _, c := range got[i*side : (i+1)*side] {
+			sum += float64(c)
+		}
+		if !(math.Abs(sum-float64(m)) < 1e-5) {
+			t.Fatalf("row %d: contributions add up to %v, margin %v", i, sum, m)
+		}
+		for f := range side {
+			sum := 0.0
+			for _, c := range pairs[(i*side+f)*side:][:side] {
+				sum += float64(c)
+			}
+			if !(math.Abs(sum-float64(got[i*side+f])) < 1e-5) {
+				t.Fatalf("row %d feature %d: interactions add up to %v, contribution %v", i, f, sum, got[i*side+f])
+			}
+		}
+	}
+}
+
+func checkImportance(t *testing.T, dir string, m *ensemble.Model) {
+	b, err := os.ReadFile(filepath.Join(dir, "importance.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]map[string]float64
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	for kind, scores := range want {
+		got, err := ensemble.Importance(m, kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != len(scores) {
+			t.Fatalf("%s: %d features, want %d", kind, len(got), len(scores))
+		}
+		for _, s := range got {
+			if float64(s.Score) != scores[s.Feature] {
+				t.Errorf("%s of %s is %v, want %v", kind, s.Feature, s.Score, scores[s.Feature])
+			}
 		}
 	}
 }
