@@ -283,12 +283,26 @@ func (t *trainer) measure() {
 			}
 		})
 		values := make([]float64, len(t.metrics))
-		parallel(t.threads, len(t.metrics), func(m int) { values[m] = t.metrics[m].measure(e.Data, pred) })
+		parallel(t.threads, len(t.metrics), func(m int) { values[m] = asPrinted(t.metrics[m].measure(e.Data, pred)) })
 		for m, v := range values {
 			name := t.metrics[m].name
 			t.result.Evals[e.Name][name] = append(t.result.Evals[e.Name][name], v)
 		}
 	}
+}
+
+// asPrinted rounds a metric to 17 decimals. XGBoost hands its metrics on as
+// text of that form, so this is what its histories hold, what early stopping
+// compares and what best_score becomes.
+func asPrinted(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return v
+	}
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'f', 17, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
 }
 
 func (t *trainer) lastScore() float64 {
