@@ -1,0 +1,58 @@
+package drift
+
+import "math"
+
+// Report is the drift of each column in each month against the training rows.
+type Report struct {
+	Columns []string `json:"columns"`
+	Months  []Month  `json:"months"`
+}
+
+// Month is one month's drift; PSI and KS follow Report.Columns.
+type Month struct {
+	Month string    `json:"month"`
+	Rows  int64     `json:"rows"`
+	PSI   []float64 `json:"psi"` // NaN where the month or the profile is empty
+	KS    []float64 `json:"ks"`  // binned
+}
+
+// NewReport starts a report against a profile.
+func NewReport(p Profile) *Report {
+	r := &Report{}
+	for _, h := range p.Columns {
+		r.Columns = append(r.Columns, h.Name)
+	}
+	return r
+}
+
+// Add measures one month, counted over the profile's bins.
+func (r *Report) Add(month string, trained, counted Profile) error {
+	m := Month{Month: month}
+	for i, h := range trained.Columns {
+		var other Histogram
+		if i < len(counted.Columns) {
+			other = counted.Columns[i]
+		}
+		psi, err := PSI(h, other)
+		if err != nil {
+			return err
+		}
+		m.PSI = append(m.PSI, psi)
+		m.KS = append(m.KS, BinnedKS(h, other))
+		m.Rows = max(m.Rows, other.Total())
+	}
+	r.Months = append(r.Months, m)
+	return nil
+}
+
+// Max is the greatest PSI of a month and its column; NaN and "" where there is
+// none.
+func (m Month) Max(columns []string) (psi float64, column string) {
+	psi = math.NaN()
+	for i, v := range m.PSI {
+		if !math.IsNaN(v) && (math.IsNaN(psi) || v > psi) {
+			psi, column = v, columns[i]
+		}
+	}
+	return psi, column
+}

@@ -1,0 +1,178 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+
+	"sluice/serve/chart"
+)
+
+// MaxHTML is the size that a report stays below.
+const MaxHTML = 2 << 20
+
+type htmlWriter struct {
+	bytes.Buffer
+	regions int
+}
+
+func esc(s string) string { return chart.Escape(s) }
+
+// html renders the document as one file under a content security policy that
+// allows its own style and nothing else.
+func (d *document) html() []byte {
+	w := &htmlWriter{}
+	style := pageCSS + chart.CSS
+	sum := sha256.Sum256([]byte(style))
+	w.WriteString("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+	w.WriteString(`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-` +
+		base64.StdEncoding.EncodeToString(sum[:]) + `'; base-uri 'none'; form-action 'none'">` + "\n")
+	w.WriteString("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
+	w.WriteString("<meta name=\"referrer\" content=\"no-referrer\">\n")
+	w.WriteString("<title>" + esc(d.title) + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n")
+	w.WriteString("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n<h1>" + esc(d.title) + "</h1>\n")
+	if d.version != "" {
+		w.WriteString("<p class=\"version\">version <code>" + esc(d.version) + "</code></p>\n")
+	}
+	w.WriteString("</header>\n<nav aria-label=\"Contents\"><ul>\n")
+	for _, s := range d.sections {
+		w.WriteString(`<li><a href="#` + s.id + `">` + esc(s.title) + "</a></li>\n")
+	}
+	w.WriteString("</ul></nav>\n<main id=\"main\">\n")
+	for _, s := range d.sections {
+		w.WriteString(`<section aria-labelledby="` + s.id + `">` + "\n" + `<h2 id="` + s.id + `">` + esc(s.title) + "</h2>\n")
+		w.blocks(s.blocks)
+		w.WriteString("</section>\n")
+	}
+	w.WriteString("</main>\n</body>\n</html>\n")
+	return w.Bytes()
+}
+
+func (w *htmlWriter) spans(ss []span) {
+	for _, s := range ss {
+		w.WriteString(htmlSpan(s))
+	}
+}
+
+func htmlSpan(s span) string {
+	t := esc(s.text)
+	if s.def != "" {
+		t = `<a class="def" href="#def-` + s.def + `">` + t + "</a>"
+	}
+	if s.bold {
+		t = "<strong>" + t + "</strong>"
+	}
+	return t
+}
+
+func (w *htmlWriter) blocks(bs []block) {
+	for _, b := range bs {
+		switch b := b.(type) {
+		case paragraph:
+			w.WriteString("<p>")
+			w.spans(b)
+			w.WriteString("</p>\n")
+		case callout:
+			role := "note"
+			w.WriteString(`<p class="callout ` + b.tone + `" role="` + role + `">`)
+			w.spans(b.text)
+			w.WriteString("</p>\n")
+		case list:
+			w.WriteString("<ul>\n")
+			for _, item := range b {
+				w.WriteString("<li>")
+				w.spans(item)
+				w.WriteString("</li>\n")
+			}
+			w.WriteString("</ul>\n")
+		case heading:
+			w.WriteString("<h3>" + esc(b.text) + "</h3>\n")
+		case code:
+			w.WriteString("<pre tabindex=\"0\"><code>" + esc(b.text) + "</code></pre>\n")
+		case details:
+			w.WriteString("<details><summary>" + esc(b.summary) + "</summary>\n")
+			w.blocks(b.blocks)
+			w.WriteString("</details>\n")
+		case cards:
+			w.cards(b)
+		case table:
+			w.table(&b)
+		case figure:
+			w.figure(b)
+		case figures:
+			w.WriteString("<div class=\"figures\">\n")
+			for _, f := range b {
+				w.figure(f)
+			}
+			w.WriteString("</div>\n")
+		case definitionList:
+			w.WriteString("<dl class=\"defs\">\n")
+			for _, d := range b {
+				w.WriteString(`<dt id="def-` + d.id + `">` + esc(d.term) + "</dt><dd>" + esc(d.text) + "</dd>\n")
+			}
+			w.WriteString("</dl>\n")
+		}
+	}
+}
+
+func (w *htmlWriter) cards(cs cards) {
+	w.WriteString("<ul class=\"cards\">\n")
+	for _, c := range cs {
+		w.WriteString(`<li><span class="label">` + esc(c.label) + `</span> <span class="value">` +
+			htmlSpan(span{text: c.value, def: c.def}) + `</span> <span class="note">` + esc(c.note) + "</span></li>\n")
+	}
+	w.WriteString("</ul>\n")
+}
+
+func (w *htmlWriter) figure(f figure) {
+	w.WriteString("<figure>\n" + f.svg + "<figcaption>" + esc(f.caption) + "</figcaption>\n")
+	if f.data != nil {
+		w.WriteString("<details class=\"data\"><summary>The figures as a table</summary>\n")
+		w.table(f.data)
+		w.WriteString("</details>\n")
+	}
+	w.WriteString("</figure>\n")
+}
+
+// table writes a table in a box of its own that scrolls, by keyboard too,
+// where the page is narrower than it.
+func (w *htmlWriter) table(t *table) {
+	w.regions++
+	id := "table-" + strconv.Itoa(w.regions)
+	w.WriteString(`<div class="scroll" tabindex="0" role="region" aria-labelledby="` + id + `"><table>` + "\n")
+	w.WriteString(`<caption id="` + id + `">` + esc(t.caption) + "</caption>\n")
+	if len(t.head) > 0 {
+		w.WriteString("<thead><tr>")
+		for _, c := range t.head {
+			w.WriteString(`<th scope="col"` + numClass(c) + ">" + htmlSpan(span{text: c.text, def: c.def}) + "</th>")
+		}
+		w.WriteString("</tr></thead>\n")
+	}
+	w.WriteString("<tbody>\n")
+	for i, row := range t.rows {
+		if i == t.mark {
+			w.WriteString("<tr class=\"mark\">")
+		} else {
+			w.WriteString("<tr>")
+		}
+		for _, c := range row {
+			tag := "td"
+			open := "<td" + numClass(c) + ">"
+			if c.head {
+				tag = "th"
+				open = `<th scope="row">`
+			}
+			w.WriteString(open + htmlSpan(span{text: c.text, def: c.def}) + "</" + tag + ">")
+		}
+		w.WriteString("</tr>\n")
+	}
+	w.WriteString("</tbody></table></div>\n")
+}
+
+func numClass(c cell) string {
+	if c.num {
+		return ` class="num"`
+	}
+	return ""
+}

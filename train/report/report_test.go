@@ -1,0 +1,326 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"flag"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sluice/featurestore/columns"
+	"sluice/models/drift"
+	"sluice/models/rules"
+	"sluice/train/evaluation"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// world draws rows of a month: abusive addresses ask more and get less.
+type world struct {
+	labels     []bool
+	scores     []float64
+	count      []float64
+	size       []float64
+	groups     []int
+	seen       []bool
+	listed     []bool
+	ipv6       []bool
+	oof        []float64
+	calibrated []float64
+}
+
+func newWorld(n int, seed uint64, skill float64) *world {
+	rng := rand.New(rand.NewPCG(seed, 11))
+	w := &world{}
+	for i := range n {
+		abusive := rng.Float64() < 0.4
+		shift := -skill
+		if abusive {
+			shift = skill
+		}
+		logit := shift + rng.NormFloat64()*1.6
+		p := 1 / (1 + math.Exp(-logit))
+		c := math.Floor(math.Exp(3 + rng.NormFloat64()*2.4 + max(0, logit)*0.5))
+		w.labels = append(w.labels, abusive)
+		w.scores = append(w.scores, p)
+		w.calibrated = append(w.calibrated, 1/(1+math.Exp(-logit*1.1+0.1)))
+		w.count = append(w.count, c)
+		w.size = append(w.size, math.Exp(9-0.4*logit+rng.NormFloat64()))
+		w.groups = append(w.groups, i*2/3)
+		w.seen = append(w.seen, rng.Float64() < 0.3)
+		w.listed = append(w.listed, abusive && rng.Float64() < 0.35 || rng.Float64() < 0.02)
+		w.ipv6 = append(w.ipv6, rng.Float64() < 0.2)
+	}
+	return w
+}
+
+// fixture is a whole report's input from n rows; the model of little skill is
+// held back.
+func fixture(t testing.TB, n, draws int, skill float64) Input {
+	t.Helper()
+	ctx := context.Background()
+	train, test := newWorld(n, 1, skill), newWorld(n, 2, skill)
+	op, err := evaluation.ChooseOperatingPoint(train.labels, train.scores, train.groups, 0.8, "five folds of 2024-06 and 2024-07, grouped by address")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := rules.Train(ctx, train.count, train.size, train.labels, train.groups, rules.Options{Target: 0.8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := evaluation.Input{
+		Name: "test", Months: evaluation.Months{Train: []string{"2024-06", "2024-07"}, Test: []string{"2024-08"}},
+		Labels: test.labels, Scores: test.scores, Calibrated: test.calibrated, Groups: test.groups, Operating: op,
+		RulesAtHalf: set.BestF1.Flags(test.count, test.size), RulesOperating: set.AtTarget.Flags(test.count, test.size), RulesAbstain: set.AtTarget.Abstains,
+		ListedBefore: test.listed, RequestCount: test.count, Seen: test.seen, Unknown: n / 30,
+		Slices: []evaluation.SliceInput{{Family: "address family", Name: "IPv6", Include: test.ipv6}},
+	}
+	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Seed: 7, Draws: draws, Target: 0.8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := split
+	second.Name = "one month earlier"
+	second.Months = evaluation.Months{Train: []string{"2024-06"}, Test: []string{"2024-07"}}
+	third := split
+	third.Name = "unseen months"
+	e := evaluation.Evaluation{
+		SchemaVersion: evaluation.SchemaVersion, ModelVersion: "2024-07-0123456789ab", Target: 0.8, Seed: 7, Operating: op,
+		Splits: []evaluation.Split{split, second, third}, Gate: evaluation.Judge(&split, evaluation.DefaultGates(), evaluation.Facts{MaxPSI: math.NaN()}),
+	}
+	profile, err := drift.NewProfile([]string{"request_count", "response_size_mean"}, [][]float64{train.count, train.size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dr := drift.NewReport(profile)
+	for _, m := range []struct {
+		month string
+		w     *world
+	}{{"2024-07", train}, {"2024-08", test}} {
+		c, err := profile.Count([][]float64{m.w.count, m.w.size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := dr.Add(m.month, profile, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := Input{
+		Version: "2024-07-0123456789ab", Evaluation: e, Rules: &set, Drift: dr,
+		Model: Model{
+			Kind: "gradient-boosted trees", Objective: "binary:logistic", Trees: 100, MaxDepth: 6, Leaves: 4211, Features: columns.Names(),
+			SchemaHash: columns.Hash(columns.Names()), Bytes: 412_000, TrainMonths: []string{"2024-06", "2024-07"}, TrainRows: n, TrainIPs: n * 2 / 3, TrainTrue: n * 2 / 5,
+			Calibration: "isotonic", CalibrationOn: "five folds of the training months", FormatVersion: "3.4.1",
+		},
+		Months: []Month{
+			{Month: "2024-06", Role: "train", Files: 30, Lines: 1_204_311, Rejected: 17, Requests: 903_114, Rows: n / 2, IPs: n / 3, Attacks: 1, True: n / 5, False: n / 4, Unknown: n / 60, LabelAsOf: "2024-07-07"},
+			{Month: "2024-07", Role: "train", Files: 31, Lines: 1_311_004, Rejected: 4, Requests: 1_010_447, Rows: n / 2, IPs: n / 3, Attacks: 1, True: n / 5, False: n / 4, Unknown: n / 60, LabelAsOf: "2024-08-07"},
+			{Month: "2024-08", Role: "test", Files: 31, Lines: 1_290_871, Requests: 998_002, Rows: n, IPs: n * 2 / 3, Attacks: 2, True: n * 2 / 5, False: n * 3 / 5, Unknown: n / 30, LabelAsOf: "2024-09-07", Missing: []string{"accept_language"}},
+		},
+		Labels: Labels{Source: "AbuseIPDB check answers", Definition: "L2: at least one report within 90 days", Delay: "7 days after the end of the month"},
+		Attacks: []Attack{
+			{ID: "a1", Month: "2024-08", Start: "2024-08-03T10:00:00Z", End: "2024-08-03T16:00:00Z", Requests: 400_112, IPs: 612, True: 301, Known: 600},
+			{ID: "<script>alert(1)</script>", Month: "2024-08", Start: "2024-08-19T01:00:00Z", End: "2024-08-19T02:30:00Z", Requests: 90_317, IPs: 77},
+		},
+		Config: []Setting{{"eta", "0.3", ""}, {"max_depth", "6", "XGBoost's default"}, {"seed", "7", ""}},
+		Warnings: []string{
+			"accept_language is missing in 2024-08: not_null_accept_language_ratio is NaN there",
+		},
+	}
+	for i, c := range columns.Names() {
+		g := 0.32 / float64(i+1)
+		out.Importances = append(out.Importances, Importance{Feature: c, Gain: g, Cover: 0.1, Weight: 400 / (i + 1), Permutation: g / 8, Low: g/8 - 0.004, High: g/8 + 0.004, MeanAbsSHAP: g * 2})
+	}
+	dep := Dependence{Feature: "request_count", Unit: "requests", Log: true}
+	for x := 1.0; x < 1e5; x *= 1.7 {
+		y := math.Log10(x)/2 - 1
+		dep.Values = append(dep.Values, math.Floor(x*10)/10)
+		dep.Margin, dep.Low, dep.High = append(dep.Margin, y), append(dep.Low, y-0.4), append(dep.High, y+0.4)
+	}
+	out.Dependence = []Dependence{dep}
+	d := Dossier{Kind: "false positive", IP: "192.0.2.xxx", ID: "3f0c", Attack: "a1", Month: "2024-08", Score: 0.981, Calibrated: 0.953, Country: "CA",
+		Values: []Value{{"request_count", 18233, 1.734}, {"response_size_mean", 311.25, 0.92}, {"not_null_accept_language_ratio", math.NaN(), -0.031}}}
+	for h := range 9 {
+		d.Hours = append(d.Hours, Hour{"2024-08-03T" + string(rune('0'+h/10)) + string(rune('0'+h%10)), int64(400 * (h%4 + 1))})
+	}
+	miss := d
+	miss.Kind, miss.IP, miss.Score, miss.Calibrated, miss.Hours = "false negative", "2001:db8::/64", 0.041, 0.052, nil
+	out.Errors = []Dossier{d, miss}
+	return out
+}
+
+func TestGolden(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		skill float64
+	}{{"passed", 1.5}, {"heldback", 0.25}} {
+		out, err := Render(fixture(t, 300, 60, c.skill))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ext, got := range map[string][]byte{"html": out.HTML, "md": out.Markdown, "card.md": out.ModelCard} {
+			if c.name == "passed" && ext == "html" {
+				// One page is enough to review; the other is checked by its
+				// structure.
+				continue
+			}
+			file := filepath.Join("testdata", c.name+"."+ext)
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s differs at byte %d; run the test with -update and review the change", file, firstDifference(got, want))
+			}
+		}
+	}
+}
+
+func firstDifference(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return min(len(a), len(b))
+}
+
+var (
+	hrefs = regexp.MustCompile(`href="#([^"]+)"`)
+	idsRe = regexp.MustCompile(` id="([^"]+)"`)
+)
+
+// The page is well-formed, links only into itself, and holds nothing that a
+// strict policy would refuse.
+func TestPageStructure(t *testing.T) {
+	out, err := Render(fixture(t, 400, 40, 1.5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(out.HTML)
+	for _, bad := range []string{"<script", "style=", "http://", "javascript:", "onload", "<img", "<link", "@import", "url("} {
+		if strings.Contains(strings.ReplaceAll(page, "http://www.w3.org/2000/svg", ""), bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+	ids := map[string]bool{}
+	for _, m := range idsRe.FindAllStringSubmatch(page, -1) {
+		if ids[m[1]] {
+			t.Errorf("id %q occurs twice", m[1])
+		}
+		ids[m[1]] = true
+	}
+	for _, m := range hrefs.FindAllStringSubmatch(page, -1) {
+		if !ids[m[1]] {
+			t.Errorf("link to #%s, which is nowhere", m[1])
+		}
+	}
+	// All elements close: the page without its doctype, void elements closed,
+	// is XML.
+	x := strings.TrimPrefix(page, "<!DOCTYPE html>")
+	x = regexp.MustCompile(`<meta ([^>]*)>`).ReplaceAllString(x, "<meta $1/>")
+	dec := xml.NewDecoder(strings.NewReader(x))
+	images, headings := 0, 0
+	for {
+		tok, err := dec.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("not well-formed: %v", err)
+		}
+		if el, ok := tok.(xml.StartElement); ok {
+			switch el.Name.Local {
+			case "svg":
+				images++
+			case "h2":
+				headings++
+			}
+		}
+	}
+	if images < 12 || headings < 12 {
+		t.Errorf("%d pictures and %d sections, want all of them", images, headings)
+	}
+	if len(out.HTML) > 600_000 {
+		t.Errorf("page of %d bytes", len(out.HTML))
+	}
+	if n := strings.Count(page, "<table"); n != strings.Count(page, "<caption") {
+		t.Errorf("%d tables, %d captions", n, strings.Count(page, "<caption"))
+	}
+}
+
+// A report says the same in both forms: each number of a table in the Markdown
+// is in the page.
+func TestMarkdownSaysTheSame(t *testing.T) {
+	out, err := Render(fixture(t, 300, 40, 1.5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(out.HTML)
+	n := 0
+	for _, num := range regexp.MustCompile(`[0-9]\.[0-9]{3,6}`).FindAllString(string(out.Markdown), -1) {
+		n++
+		if !strings.Contains(page, num) {
+			t.Errorf("the Markdown says %s, the page does not", num)
+		}
+	}
+	if n < 200 {
+		t.Errorf("only %d numbers in the Markdown", n)
+	}
+}
+
+// The report of an abstaining model on one class still says what it can.
+func TestDegenerateReport(t *testing.T) {
+	in := fixture(t, 60, 10, 0)
+	w := newWorld(60, 5, 0)
+	for i := range w.labels {
+		w.labels[i] = false
+	}
+	s, err := evaluation.Evaluate(context.Background(), evaluation.Input{
+		Name: "none", Months: evaluation.Months{Test: []string{"2024-08"}}, Labels: w.labels, Scores: w.scores, Groups: w.groups,
+		Operating: evaluation.OperatingChoice{Abstains: true, Threshold: evaluation.NaN(), Target: 0.8, ChosenOn: "folds"},
+	}, evaluation.Options{Draws: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Evaluation.Splits = []evaluation.Split{s}
+	in.Evaluation.Gate = evaluation.Judge(&s, evaluation.DefaultGates(), evaluation.Facts{MaxPSI: math.NaN()})
+	out, err := Render(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"held back", "abstains"} {
+		if !strings.Contains(string(out.Markdown), want) {
+			t.Errorf("the report does not say %q", want)
+		}
+	}
+	if strings.Contains(string(out.HTML), ">NaN") {
+		t.Error("the page shows NaN")
+	}
+	if _, err := Render(Input{Version: "x"}); err == nil {
+		t.Error("an empty evaluation gives no error")
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	in := fixture(b, 2000, 20, 1.5)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Render(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The page fits its window at a phone's and a desk's width: nothing but the
+// boxes made to scroll is wider than the window. SLUICE_SCREENSHOTS names a
+// folder to keep pictures in.
+func TestInBrowser(t *testing.T) {
+	if os.Getenv("SLUICE_LONG") == "" {
+		t.Skip("SLUICE_LONG is not set: no browser is started")
+	}
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed")
+	}
+	dir := t.TempDir()
+	for name, skill := range map[string]float64{"passed": 1.5, "heldback": 0.25} {
+		out, err := Render(fixture(t, 3000, 300, skill))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, width := range []int{360, 1280} {
+			// The widest right edge is measured in a frame of that width by a
+			// page of the test's own; the report itself stays without script.
+			page := strings.ReplaceAll(string(out.HTML), `http-equiv="Content-Security-Policy"`, `name="off"`)
+			report := filepath.Join(dir, name+".html")
+			if err := os.WriteFile(report, []byte(page), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			outer := fmt.Sprintf(`<!DOCTYPE html><body style="margin:0"><iframe id="f" src=%q style="width:%dpx;height:4000px;border:0"></iframe><script>
+onload=()=>{const d=document.getElementById("f").contentDocument.documentElement;document.title="scroll="+d.scrollWidth+" client="+d.clientWidth;
+const pre=document.createElement("p");pre.textContent=document.title;document.body.prepend(pre)}</script>`, name+".html", width)
+			frame := filepath.Join(dir, "frame.html")
+			if err := os.WriteFile(frame, []byte(outer), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			dom, err := exec.Command(browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=4000", "--dump-dom", "file://"+frame).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := regexp.MustCompile(`scroll=(\d+) client=(\d+)`).FindStringSubmatch(string(dom))
+			if m == nil {
+				t.Fatalf("the browser measured nothing: %.300s", dom)
+			}
+			if m[1] != m[2] {
+				t.Errorf("%s at %d pixels: content %s pixels wide in a window of %s", name, width, m[1], m[2])
+			}
+		}
+		if keep := os.Getenv("SLUICE_SCREENSHOTS"); keep != "" {
+			for ext, b := range map[string][]byte{"html": out.HTML, "md": out.Markdown, "card.md": out.ModelCard} {
+				if err := os.WriteFile(filepath.Join(keep, name+"."+ext), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/train/evaluation"
+)
+
+// Verdict is the report's first sentence: whether the model may serve and why,
+// for a reader who reads nothing else.
+func Verdict(e *evaluation.Evaluation) string {
+	s := e.Main()
+	if s == nil {
+		return "Nothing was evaluated."
+	}
+	test := joined(s.Months.Test)
+	t := s.OperatingPoint.Classes.True
+	if e.Gate.Passed {
+		out := fmt.Sprintf("The model passes every gate: in %s, %s of the rows it flags are reported (at least %s asked), and it finds %s of those reported",
+			test, pct(float64(t.Precision)), pct(float64(e.Target)), pct(float64(t.Recall)))
+		if c := s.Comparison.Rules; c != nil {
+			out += fmt.Sprintf("; it is %s the rules", map[evaluation.Verdict]string{
+				evaluation.Better: "better than", evaluation.NotDistinguishable: "not distinguishable from", evaluation.Worse: "worse than",
+			}[c.Verdict])
+		}
+		return out + "."
+	}
+	failed := e.Gate.Failed()
+	if len(failed) == 0 {
+		return "No gate was asked, so nothing judges the model."
+	}
+	reason := strings.TrimSuffix(failed[0].Reason, ".")
+	if i := strings.Index(reason, " ("); failed[0].Name != "min_precision" && i > 0 {
+		reason = reason[:i]
+	}
+	out := fmt.Sprintf("The model is held back by the gate %s: %s", failed[0].Name, lowerFirst(reason))
+	if n := len(failed) - 1; n > 0 {
+		out += fmt.Sprintf(", and by %s", plural(n, "more gate", "more gates"))
+	}
+	return out + "."
+}
+
+func lowerFirst(s string) string {
+	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
+		return strings.ToLower(s[:1]) + s[1:]
+	}
+	return s
+}
+
+func verdictBlocks(in Input, s *evaluation.Split) []block {
+	e := &in.Evaluation
+	tone := "good"
+	if !e.Gate.Passed {
+		tone = "bad"
+	}
+	out := []block{callout{tone, []span{{text: Verdict(e), bold: true}}}}
+	if in.Simulated || e.Simulated {
+		out = append(out, callout{"note", words("**These months are simulated.** The figures say that the road works, not how a model does on real traffic.")})
+	}
+	for _, w := range in.Warnings {
+		out = append(out, callout{"note", words("Warning: " + w)})
+	}
+	out = append(out, headlineCards(s), costOfTarget(e, s))
+	if len(e.Gate.Checks) > 0 {
+		t := newTable("Gates, judged on "+joined(s.Months.Test), thDef("Gate", "gate"), th("Result"), thNum("Observed", ""), thNum("Required", ""), th("Why"))
+		for _, c := range e.Gate.Checks {
+			result := "passed"
+			if !c.Passed {
+				result = "held back"
+			}
+			t.add(name(c.Name), td(result), plainNum(gateNumber(c, c.Observed)), plainNum(gateNumber(c, c.Required)), td(c.Reason))
+		}
+		out = append(out, *t)
+		if !e.Gate.Passed {
+			out = append(out, para("Everything of this version is written and can be looked at; the serving champion stays as it is."))
+		}
+	}
+	return out
+}
+
+func gateNumber(c evaluation.Check, v evaluation.Float) string {
+	switch c.Name {
+	case "min_test_rows", "min_test_true":
+		return count(float64(v))
+	case "not_worse_than_rules", "better_than_rules", "not_worse_than_champion":
+		return signed(float64(v), 3)
+	}
+	return share(v)
+}
+
+func headlineCards(s *evaluation.Split) cards {
+	t := s.OperatingPoint.Classes.True
+	iv := func(figure string) string {
+		if f, ok := s.Intervals.Of(figure); ok && f.Low.Defined() {
+			return "95 % interval " + within(f.Low, f.High)
+		}
+		return ""
+	}
+	return cards{
+		{"Precision at the operating point", share(t.Precision), iv("operating_point.classes.True.precision"), "precision"},
+		{"Recall at the operating point", share(t.Recall), iv("operating_point.classes.True.recall"), "recall"},
+		{"Rows flagged", count(s.OperatingPoint.Confusion.Flagged()), "of " + plural(s.Rows.Rows, "labelled row", "labelled rows"), "flagged"},
+		{"ROC AUC", share(s.ROCAUC), iv("roc_auc"), "roc-auc"},
+		{"PR AUC", share(s.PRAUC), "guessing gives " + share(s.Rows.Prevalence()), "pr-auc"},
+		{"Brier score", share(s.Brier), iv("brier"), "brier"},
+	}
+}
+
+// costOfTarget says in words what the target precision costs in recall.
+func costOfTarget(e *evaluation.Evaluation, s *evaluation.Split) block {
+	var out []span
+	add := func(format string, args ...any) { out = append(out, span{text: fmt.Sprintf(format, args...)}) }
+	fig := func(text, def string) { out = append(out, span{text: text, def: def, bold: true}) }
+	out = append(out, span{text: "What the target costs. ", bold: true})
+	op := s.OperatingPoint
+	o := e.Operating
+	if op.Abstains {
+		add("On the training months no threshold promised precision ")
+		fig(pct(float64(op.Target)), "operating-point")
+		add(" with 90 %% confidence")
+		if o.Best.Defined() {
+			add("; the best lower bound was ")
+			fig(pct(float64(o.Best)), "lower-bound")
+		}
+		add(". So the model flags nothing. ")
+	} else {
+		add("The threshold %s, chosen on %s, finds ", share(op.Threshold), op.ChosenOn)
+		fig(pct(float64(op.Classes.True.Recall)), "recall")
+		add(" of the reported rows and misses the rest; at one half it would find ")
+		fig(pct(float64(s.AtHalf.Classes.True.Recall)), "at-half")
+		add(" at precision %s. ", pct(float64(s.AtHalf.Classes.True.Precision)))
+	}
+	h := s.Hindsight
+	if h.Reachable {
+		add("In hindsight, on the test months themselves, precision %s was to be had with recall ", pct(float64(h.Target)))
+		fig(pct(float64(h.Recall)), "hindsight")
+		add(".")
+	} else {
+		add("In hindsight no threshold that flags %s or more reaches precision %s on the test months: the best is ", plural(h.MinRows, "row", "rows"), pct(float64(h.Target)))
+		fig(pct(float64(h.Best)), "hindsight")
+		add(", with recall %s.", pct(float64(h.BestAt)))
+	}
+	return paragraph(out)
+}
