@@ -1,0 +1,239 @@
+package accesslog
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"sluice/featurestore/webrequest"
+)
+
+// maxNames bounds how many names of fields that no column is read from a
+// parser remembers per object, so that a hostile log cannot grow it.
+const maxNames = 256
+
+// jsonNode is a field of the log: an object with fields of its own, or one
+// that a column is read from, or one that is passed over.
+type jsonNode struct {
+	name   string
+	column column
+	fields map[string]*jsonNode
+	inside []column    // the columns of this field and all beneath it
+	hints  []*jsonNode // the field that stood at each position of the last line
+}
+
+// field finds the field of a name. The lines of a log have their fields in the
+// same order, so the field that stood at this position before is tried first.
+func (n *jsonNode) field(position int, name []byte) *jsonNode {
+	if position < len(n.hints) {
+		if f := n.hints[position]; f.name == string(name) {
+			return f
+		}
+	}
+	f := n.fields[string(name)]
+	if f == nil {
+		if len(n.fields) >= maxNames+int(numColumns) {
+			return nil
+		}
+		f = &jsonNode{name: string(name)}
+		n.fields[f.name] = f
+	}
+	switch {
+	case position < len(n.hints):
+		n.hints[position] = f
+	case position == len(n.hints) && position < maxNames:
+		n.hints = append(n.hints, f)
+	}
+	return f
+}
+
+// jsonFields are the fields of the sample's lines, with dots for those inside
+// objects. A line that is no object has none.
+func jsonFields(lines [][]byte) []string {
+	seen := map[string]bool{}
+	var walk func(prefix string, v map[string]any)
+	walk = func(prefix string, v map[string]any) {
+		for name, inner := range v {
+			if m, ok := inner.(map[string]any); ok && strings.Count(prefix, ".") < 8 {
+				walk(prefix+name+".", m)
+				continue
+			}
+			seen[prefix+name] = true
+		}
+	}
+	for _, line := range lines {
+		var v map[string]any
+		if json.Unmarshal(line, &v) == nil {
+			walk("", v)
+		}
+	}
+	// Caddy leaves out a header that a request lacks. Where headers are logged
+	// at all, the ones that columns are read from can be there.
+	for _, name := range sortedKeys(seen) {
+		if strings.HasPrefix(name, "request.headers.") {
+			for _, h := range []string{"Referer", "User-Agent", "Accept-Language", "X-Forwarded-For"} {
+				seen["request.headers."+h] = true
+			}
+		}
+		if strings.HasPrefix(name, "resp_headers.") {
+			seen["resp_headers.Content-Type"] = true
+		}
+	}
+	return sortedKeys(seen)
+}
+
+// jsonParser reads JSON lines by a layout.
+type jsonParser struct {
+	record
+	scan jsonScanner
+	root *jsonNode
+}
+
+func newJSONParser(l *layout, o Options) *jsonParser {
+	p := &jsonParser{record: newRecord(l, o), root: &jsonNode{fields: map[string]*jsonNode{}}}
+	for c, source := range l.source {
+		if source != "" {
+			p.root.add(source, column(c))
+		}
+	}
+	return p
+}
+
+// add makes the nodes under which a dotted name can stand: as one field, or as
+// a field of an object, however the dots are meant.
+func (n *jsonNode) add(name string, c column) {
+	n.inside = append(n.inside, c)
+	n.child(name).set(c)
+	for i := range len(name) {
+		if name[i] == '.' {
+			n.child(name[:i]).add(name[i+1:], c)
+		}
+	}
+}
+
+func (n *jsonNode) child(name string) *jsonNode {
+	if n.fields == nil {
+		n.fields = map[string]*jsonNode{}
+	}
+	f := n.fields[name]
+	if f == nil {
+		f = &jsonNode{name: name}
+		n.fields[name] = f
+	}
+	return f
+}
+
+func (n *jsonNode) set(c column) {
+	n.column = c
+	if !slices.Contains(n.inside, c) {
+		n.inside = append(n.inside, c)
+	}
+}
+
+func (p *jsonParser) parse(line []byte, req *webrequest.Request) Reason {
+	p.clear()
+	p.scan = jsonScanner{b: line}
+	p.scan.blank()
+	if p.scan.i >= len(line) || line[p.scan.i] != '{' || !p.object(p.root, 0) {
+		return BadJSON
+	}
+	p.scan.blank()
+	if p.scan.i != len(line) {
+		return BadJSON
+	}
+	return p.fill(req)
+}
+
+// object reads the object at n.
+func (p *jsonParser) object(n *jsonNode, depth int) bool {
+	s := &p.scan
+	if done, ok := s.open(depth); done || !ok {
+		return ok
+	}
+	for position := 0; ; position++ {
+		if s.i >= len(s.b) || s.b[s.i] != '"' {
+			return false
+		}
+		name, grown, ok := s.text(p.scratch)
+		p.scratch = grown
+		if !ok || !s.colon() {
+			return false
+		}
+		f := n.field(position, name)
+		if f == nil || len(f.inside) == 0 {
+			ok = s.skip(depth + 1)
+		} else {
+			ok = p.value(f, depth+1)
+		}
+		if !ok {
+			return false
+		}
+		if done, ok := s.next(true); done || !ok {
+			return ok
+		}
+	}
+}
+
+// value reads the value of a field that a column hangs on. It replaces
+// whatever an earlier field of the same name has set.
+func (p *jsonParser) value(f *jsonNode, depth int) (ok bool) {
+	for _, c := range f.inside {
+		p.values[c] = nil
+	}
+	s := &p.scan
+	if s.i >= len(s.b) {
+		return false
+	}
+	var text []byte
+	switch s.b[s.i] {
+	case '"':
+		text, p.scratch, ok = s.text(p.scratch)
+	case '{':
+		if f.fields != nil {
+			return p.object(f, depth)
+		}
+		return s.skip(depth)
+	case '[':
+		text, ok = p.list(depth)
+	case 'n':
+		_, ok = s.literal()
+	case 't', 'f':
+		text, ok = s.literal()
+	default:
+		text, ok = s.number()
+	}
+	p.values[f.column] = text
+	return ok
+}
+
+// list reads an array: its strings, joined by commas, are the value, as the
+// lines of a header that came more than once are.
+func (p *jsonParser) list(depth int) (text []byte, ok bool) {
+	s := &p.scan
+	if done, ok := s.open(depth); done || !ok {
+		return nil, ok
+	}
+	for n := 0; ; {
+		if s.i < len(s.b) && s.b[s.i] == '"' {
+			var one []byte
+			one, p.scratch, ok = s.text(p.scratch)
+			switch n++; n {
+			case 1:
+				text = one
+			case 2:
+				text = bytes.Join([][]byte{text, one}, []byte(", "))
+			default:
+				text = append(append(text, ", "...), one...)
+			}
+		} else {
+			ok = s.skip(depth + 1)
+		}
+		if !ok {
+			return nil, false
+		}
+		if done, ok := s.next(false); done || !ok {
+			return text, ok
+		}
+	}
+}
