@@ -22,7 +22,7 @@ const barRow = 21
 
 // SVG draws the chart; its height follows the number of bars.
 func (b Bars) SVG() string {
-	s := b.Size.or(420, 0)
+	s := b.Size.or(400, 0)
 	s.Height = 34 + barRow*len(b.Bars)
 	c := open(b.Head, s)
 	lo, hi := 0.0, 0.0
@@ -35,7 +35,7 @@ func (b Bars) SVG() string {
 		}
 		letters = max(letters, len([]rune(cut(v.Label, maxLabel))))
 	}
-	left := min(10+6.2*float64(letters), float64(s.Width)*0.52)
+	left := min(10+6.6*float64(letters), float64(s.Width)*0.56)
 	right := float64(s.Width) - 58
 	sc := newScale(Axis{}, lo, hi, left, right)
 	zero, _ := sc.px(0)
@@ -88,7 +88,7 @@ type HistogramSet struct {
 
 // SVG draws the chart. Sets lie over each other, half transparent.
 func (h Histogram) SVG() string {
-	s := h.Size.or(420, 280)
+	s := h.Size.or(400, 280)
 	c := open(h.Head, s)
 	var top float64
 	for _, set := range h.Sets {

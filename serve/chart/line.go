@@ -66,7 +66,7 @@ type frame struct {
 }
 
 func (c *canvas) frame(s Size, x, y Axis, xlo, xhi, ylo, yhi float64, legend int) frame {
-	f := frame{left: 52, right: float64(s.Width) - 12, top: 10 + 15*float64(legend), bottom: float64(s.Height) - 40}
+	f := frame{left: 56, right: float64(s.Width) - 12, top: 10 + 15*float64(legend), bottom: float64(s.Height) - 42}
 	f.x = newScale(x, xlo, xhi, f.left, f.right)
 	f.y = newScale(y, ylo, yhi, f.bottom, f.top)
 	for _, t := range f.y.ticks(5) {
@@ -86,7 +86,7 @@ func (c *canvas) frame(s Size, x, y Axis, xlo, xhi, ylo, yhi float64, legend int
 
 // SVG draws the chart.
 func (l Line) SVG() string {
-	s := l.Size.or(420, 300)
+	s := l.Size.or(400, 300)
 	c := open(l.Head, s)
 	xlo, xhi, ylo, yhi := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
 	see := func(x, y float64) {
@@ -133,9 +133,9 @@ func (l Line) SVG() string {
 		// The label goes where there is room.
 		label := cut(m.Label, maxLabel)
 		if x > (f.left+f.right)/2 {
-			c.text(x-8, min(y+15, f.bottom-4), end, "", label)
+			c.text(x-8, min(y+15, f.bottom-4), end, "halo", label)
 		} else {
-			c.text(x+8, max(y-6, f.top+10), start, "", label)
+			c.text(x+8, max(y-6, f.top+10), start, "halo", label)
 		}
 	}
 	return c.close()

@@ -29,7 +29,7 @@ func (m Matrix) SVG() string {
 	h := (float64(s.Height) - top - 6) / float64(nr)
 	c.text(left+w*float64(nc)/2, 14, middle, "muted", cut(m.ColumnTitle, 40))
 	for j, t := range m.Columns {
-		c.text(left+w*(float64(j)+.5), 33, middle, "", cut(t, int(w/6.2)))
+		c.text(left+w*(float64(j)+.5), 33, middle, "", cut(t, int(w/6.4)))
 	}
 	c.raw(`<text class="muted" transform="translate(12 ` + num(top+h*float64(nr)/2) + `) rotate(-90)" text-anchor="middle">` + Escape(cut(m.RowTitle, 30)) + `</text>`)
 	for i, t := range m.Rows {

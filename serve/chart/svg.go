@@ -11,7 +11,8 @@ import (
 const CSS = `.chart{--c1:#0b62b8;--c2:#b3400b;--c3:#177245;--c4:#7a3aa8;--c5:#6b6b00;--ink:#1c2128;--muted:#5b6470;--grid:#dfe3e8;--heat:11,98,184;--heat-bad:179,64,11;width:100%;height:auto;display:block;font-family:inherit}
 @media (prefers-color-scheme:dark){.chart{--c1:#6cb2ff;--c2:#ff9d66;--c3:#66cf98;--c4:#cf9cf5;--c5:#d6d65c;--ink:#e8ebef;--muted:#a3adb8;--grid:#353c45;--heat:108,178,255;--heat-bad:255,157,102}}
 @media print{.chart{--c1:#0b62b8;--c2:#b3400b;--c3:#177245;--c4:#7a3aa8;--c5:#6b6b00;--ink:#000;--muted:#444;--grid:#ccc;--heat:11,98,184;--heat-bad:179,64,11}}
-.chart text{fill:var(--ink);font-size:11px}
+.chart text{fill:var(--ink);font-size:12px}
+.chart .halo{stroke:var(--paper,Canvas);stroke-width:3.5px;stroke-linejoin:round;paint-order:stroke}
 .chart .muted{fill:var(--muted)}
 .chart .big{font-size:17px;font-weight:600}
 .chart .grid{stroke:var(--grid);stroke-width:1;fill:none}

@@ -13,7 +13,7 @@ func curveBlocks(s *evaluation.Split) []block {
 		return nil
 	}
 	var out []block
-	var fs figures
+	var fs []figure
 	if len(c.PR) > 0 {
 		fs = append(fs, prFigure(s))
 	}
@@ -27,7 +27,7 @@ func curveBlocks(s *evaluation.Split) []block {
 		fs = append(fs, scoreFigure(s))
 	}
 	if len(fs) > 0 {
-		out = append(out, fs)
+		out = append(out, gallery{figures: fs})
 	}
 	if len(s.Thresholds) > 0 {
 		out = append(out, thresholdTable(s))
@@ -163,7 +163,7 @@ func scoreFigure(s *evaluation.Split) figure {
 		}
 	}
 	svg := chart.Histogram{
-		Head: chart.Head{ID: "scores", Title: "Scores", Desc: "Rows by raw probability, labelled False and labelled True.", Size: chart.Size{Width: 420, Height: 300}},
+		Head: chart.Head{ID: "scores", Title: "Scores", Desc: "Rows by raw probability, labelled False and labelled True.", Size: chart.Size{Width: 400, Height: 300}},
 		X:    chart.Axis{Label: "raw probability"}, Y: chart.Axis{Label: "rows"}, Edges: edges,
 		Sets: []chart.HistogramSet{
 			{Name: "labelled False", Colour: 1, Counts: floats(s.Curves.Score)},

@@ -36,7 +36,7 @@ func dataBlocks(in Input, s *evaluation.Split) []block {
 				missing = strings.Join(m.Missing, ", ")
 			}
 			t.add(name(m.Month), td(m.Role), plainNum(count(m.Files)), plainNum(count(m.Lines)), plainNum(count(m.Rejected)), plainNum(count(m.Requests)), plainNum(count(m.Rows)), plainNum(count(m.IPs)),
-				plainNum(count(m.Attacks)), plainNum(count(m.True)), plainNum(count(m.False)), plainNum(count(m.Unknown)), td(m.LabelAsOf), td(missing))
+				plainNum(count(m.Attacks)), plainNum(count(m.True)), plainNum(count(m.False)), plainNum(count(m.Unknown)), td(m.LabelAsOf), prose(missing))
 		}
 		out = append(out, *t)
 	}
@@ -68,7 +68,7 @@ func madeBlocks(in Input, s *evaluation.Split) []block {
 		t := newTable("The model", th(""), th(""))
 		add := func(k, v string) {
 			if v != "" {
-				t.add(name(k), td(v))
+				t.add(name(k), prose(v))
 			}
 		}
 		add("Form", m.Kind)
@@ -99,7 +99,7 @@ func madeBlocks(in Input, s *evaluation.Split) []block {
 	if len(in.Config) > 0 {
 		t := newTable("Settings", th("Setting"), th("Value"), th("Note"))
 		for _, c := range in.Config {
-			t.add(name(c.Name), td(c.Value), td(c.Note))
+			t.add(name(c.Name), td(c.Value), prose(c.Note))
 		}
 		out = append(out, *t)
 	}

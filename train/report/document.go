@@ -15,8 +15,7 @@ type section struct {
 	blocks    []block
 }
 
-// block is one of paragraph, callout, table, figure, figures, list, details,
-// cards or code.
+// block is one of the kinds below.
 type block interface{ isBlock() }
 
 // span is a piece of text, or a figure that links to its definition.
@@ -53,10 +52,11 @@ type (
 		mark int
 	}
 	cell struct {
-		text string
-		def  string
-		num  bool // right-aligned
-		head bool // it names its row
+		text  string
+		def   string
+		num   bool // right-aligned
+		head  bool // it names its row
+		prose bool // a sentence: it may wrap
 	}
 	figure struct {
 		svg     string
@@ -65,7 +65,14 @@ type (
 		// stands for the figure in Markdown.
 		data *table
 	}
-	figures []figure
+	// gallery is figures side by side. Where data is set it stands for all of
+	// them in Markdown; on the page their descriptions say the same.
+	gallery struct {
+		figures []figure
+		data    *table
+	}
+	// beside is tables side by side.
+	beside []table
 )
 
 func (paragraph) isBlock() {}
@@ -77,7 +84,8 @@ func (details) isBlock()   {}
 func (cards) isBlock()     {}
 func (table) isBlock()     {}
 func (figure) isBlock()    {}
-func (figures) isBlock()   {}
+func (gallery) isBlock()   {}
+func (beside) isBlock()    {}
 
 // words turns text into spans; **bold** is bold.
 func words(text string) []span {
@@ -98,6 +106,7 @@ func thNum(text, def string) cell  { return cell{text: text, def: def, num: true
 func name(text string) cell        { return cell{text: text, head: true} }
 func td(text string) cell          { return cell{text: text} }
 func tdNum(text, def string) cell  { return cell{text: text, def: def, num: true} }
+func prose(text string) cell       { return cell{text: text, prose: true} }
 func plainNum(text string) cell    { return cell{text: text, num: true} }
 func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
 

@@ -39,7 +39,7 @@ func figureBlocks(_ Input, s *evaluation.Split) []block {
 		thNum("F1", "f1"), thNum("FPR", "fpr"), thNum("Accuracy", "accuracy"), thNum("Flagged", "flagged"))
 	t.head[3].text, t.head[5].text = "interval", "interval"
 	t.mark = 0
-	var matrices figures
+	var matrices []figure
 	for _, c := range cs {
 		tr := c.point.Classes.True
 		iv := func(figure string) string {
@@ -60,10 +60,8 @@ func figureBlocks(_ Input, s *evaluation.Split) []block {
 		out = append(out, paragraph{{text: "The precision at the operating point has the lower 90 % bound "},
 			{text: share(s.OperatingPoint.PrecisionBound), def: "lower-bound", bold: true}, {text: "."}})
 	}
-	out = append(out, heading{"Confusion matrices"}, matrices, heading{"The published form"})
-	for _, c := range cs[:2] {
-		out = append(out, classTable(c))
-	}
+	out = append(out, heading{"Confusion matrices"}, gallery{matrices, countsTable("Counts", cs)},
+		heading{"The published form"}, beside{classTable(cs[0]), classTable(cs[1])})
 	rank := newTable("The ranking and the probability", th("Figure"), thNum("Value", ""), thNum("95 % interval", "interval"))
 	for _, f := range []struct {
 		name, def, path string
@@ -112,10 +110,17 @@ func confusionFigure(c contender) figure {
 			{cellOf(m.FN, pos, true), cellOf(m.TP, pos, false)},
 		},
 	}.SVG()
-	t := newTable(c.name, th("label"), thNum("not flagged", "confusion"), thNum("flagged", "confusion"))
-	t.add(name("False"), plainNum(count(m.TN)), plainNum(count(m.FP)))
-	t.add(name("True"), plainNum(count(m.FN)), plainNum(count(m.TP)))
-	return figure{svg: svg, caption: c.name + ". Shares are of the rows of the label.", data: t}
+	return figure{svg: svg, caption: c.name + ". Shares are of the rows of the label."}
+}
+
+// countsTable is the four counts of each contender.
+func countsTable(caption string, cs []contender) *table {
+	t := newTable(caption, th(""), thNum("TN", "confusion"), thNum("FP", "confusion"), thNum("FN", "confusion"), thNum("TP", "confusion"))
+	for _, c := range cs {
+		m := c.point.Confusion
+		t.add(name(c.name), plainNum(count(m.TN)), plainNum(count(m.FP)), plainNum(count(m.FN)), plainNum(count(m.TP)))
+	}
+	return t
 }
 
 // classTable is the table as the study printed it, to six decimals.

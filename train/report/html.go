@@ -100,10 +100,16 @@ func (w *htmlWriter) blocks(bs []block) {
 			w.table(&b)
 		case figure:
 			w.figure(b)
-		case figures:
+		case gallery:
 			w.WriteString("<div class=\"figures\">\n")
-			for _, f := range b {
+			for _, f := range b.figures {
 				w.figure(f)
+			}
+			w.WriteString("</div>\n")
+		case beside:
+			w.WriteString("<div class=\"beside\">\n")
+			for _, t := range b {
+				w.table(&t)
 			}
 			w.WriteString("</div>\n")
 		case definitionList:
@@ -162,6 +168,9 @@ func (w *htmlWriter) table(t *table) {
 			if c.head {
 				tag = "th"
 				open = `<th scope="row">`
+				if len([]rune(c.text)) > shortHead {
+					open = `<th scope="row" class="long">`
+				}
 			}
 			w.WriteString(open + htmlSpan(span{text: c.text, def: c.def}) + "</" + tag + ">")
 		}
@@ -170,9 +179,15 @@ func (w *htmlWriter) table(t *table) {
 	w.WriteString("</tbody></table></div>\n")
 }
 
+// shortHead is the letters of a row's name that are never broken.
+const shortHead = 22
+
 func numClass(c cell) string {
-	if c.num {
+	switch {
+	case c.num:
 		return ` class="num"`
+	case c.prose:
+		return ` class="prose"`
 	}
 	return ""
 }

@@ -86,9 +86,17 @@ func (w *markdownWriter) blocks(bs []block) {
 			w.table(&b)
 		case figure:
 			w.figure(b)
-		case figures:
-			for _, f := range b {
+		case gallery:
+			if b.data != nil {
+				w.table(b.data)
+				break
+			}
+			for _, f := range b.figures {
 				w.figure(f)
+			}
+		case beside:
+			for _, t := range b {
+				w.table(&t)
 			}
 		case definitionList:
 			for _, d := range b {

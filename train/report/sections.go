@@ -72,13 +72,17 @@ func sliceTable(title string, slices []evaluation.Slice) table {
 }
 
 // sliceMatrices are the published study's matrices by least request_count.
-func sliceMatrices(slices []evaluation.Slice) figures {
-	var out figures
+func sliceMatrices(slices []evaluation.Slice) gallery {
+	var out gallery
+	var cs []contender
 	for i, s := range slices {
-		f := confusionFigure(contender{fmt.Sprintf("at one half, %s requests", s.Name), fmt.Sprintf("slice-%d", i), s.AtHalf})
+		c := contender{fmt.Sprintf("at one half, %s requests", s.Name), fmt.Sprintf("slice-%d", i), s.AtHalf}
+		f := confusionFigure(c)
 		f.caption = fmt.Sprintf("%s requests: %s of the addresses.", s.Name, pct(float64(s.Share)))
-		out = append(out, f)
+		out.figures = append(out.figures, f)
+		cs = append(cs, c)
 	}
+	out.data = countsTable("Counts by least request_count", cs)
 	return out
 }
 
@@ -97,7 +101,7 @@ func importanceBlocks(in Input) []block {
 		perm = append(perm, chart.Bar{Label: f.Feature, Value: f.Permutation, Low: f.Low, High: f.High, Text: fixed(f.Permutation, 3), Colour: 3})
 		measured = measured || !math.IsNaN(f.Permutation)
 	}
-	fs := figures{{
+	fs := []figure{{
 		svg: chart.Bars{Head: chart.Head{ID: "gain", Title: "Gain by feature", Desc: "Share of the total gain in training, feature by feature; the table below has the figures."},
 			Label: "share of the total gain", Bars: gain}.SVG(),
 		caption: "What the trees used, on the training months.",
@@ -109,13 +113,13 @@ func importanceBlocks(in Input) []block {
 			caption: "What the model needs, on the test months.",
 		})
 	}
-	out = append(out, fs, *t)
-	var deps figures
+	out = append(out, gallery{figures: fs}, *t)
+	var deps []figure
 	for _, d := range in.Dependence {
 		deps = append(deps, dependenceFigure(d))
 	}
 	if len(deps) > 0 {
-		out = append(out, heading{"How contributions depend on values"}, deps)
+		out = append(out, heading{"How contributions depend on values"}, gallery{figures: deps})
 	}
 	return out
 }
@@ -185,14 +189,14 @@ func labelBlocks(in Input, s *evaluation.Split) []block {
 			}
 		}
 		if len(pts) > 1 {
-			out = append(out, figures{{
+			out = append(out, gallery{figures: []figure{{
 				svg: chart.Line{
 					Head: chart.Head{ID: "c-deciles", Title: "c by request_count", Desc: "Estimated chance that an abusive row is reported, by tenths of request_count."},
 					X:    chart.Axis{Label: "requests of the row", Log: true}, Y: chart.Axis{Label: "c", Max: 1},
 					Series: []chart.Series{{Colour: 1, Dots: true, Points: pts, Low: lo, High: hi}},
 				}.SVG(),
 				caption: "If this line is not level, reporting depends on how busy an address is.", data: d,
-			}})
+			}}})
 		} else {
 			out = append(out, *d)
 		}
@@ -229,14 +233,14 @@ func monthBlocks(in Input) []block {
 		}
 		out = append(out, *t)
 		if len(e.Splits) > 2 {
-			out = append(out, figures{{
+			out = append(out, gallery{figures: []figure{{
 				svg: chart.Line{
 					Head: chart.Head{ID: "splits", Title: "Splits", Desc: "ROC AUC and precision at the operating point, split by split in the order of the table."},
 					X:    chart.Axis{Label: "split, in the order of the table", Min: 0.5, Max: float64(len(e.Splits)) + 0.5}, Y: chart.Axis{Max: 1},
 					Series: []chart.Series{auc, prec},
 				}.SVG(),
 				caption: "The same figures, split by split.",
-			}})
+			}}})
 		}
 	}
 	if len(in.Grid) > 0 {
@@ -248,7 +252,8 @@ func monthBlocks(in Input) []block {
 func gridBlocks(rows []GridRow) []block {
 	t := newTable("The published grid", th("Experiment"), th("Rows are split"), thNum("Test rows", "row"), thNum("ROC AUC", "roc-auc"), thNum("Precision at ½", "precision"),
 		thNum("Recall at ½", "recall"), thNum("Accuracy at ½", "accuracy"), thNum("Gain by leakage", ""))
-	var ms figures
+	var ms []figure
+	var cs []contender
 	for i, g := range rows {
 		how := "by row"
 		if g.Grouped {
@@ -261,14 +266,16 @@ func gridBlocks(rows []GridRow) []block {
 		h := g.Split.AtHalf
 		t.add(name(g.Name), td(how), plainNum(count(g.Split.Rows.Rows)), tdNum(share(g.Split.ROCAUC), "roc-auc"), tdNum(share(h.Classes.True.Precision), "precision"),
 			tdNum(share(h.Classes.True.Recall), "recall"), tdNum(share(h.Accuracy), "accuracy"), plainNum(leak))
-		f := confusionFigure(contender{g.Name, fmt.Sprintf("grid-%d", i), h})
+		c := contender{g.Name + ", " + how, fmt.Sprintf("grid-%d", i), h}
+		cs = append(cs, c)
+		f := confusionFigure(c)
 		f.caption = g.Name + ", " + how + ", at one half."
 		ms = append(ms, f)
 	}
 	return []block{
 		heading{"The published grid"}, *t,
 		para("Gain by leakage: ROC AUC of the split by row minus that of the same months split by address. A split by row puts one address into training and test, which flatters the model."),
-		ms,
+		gallery{ms, countsTable("Counts at one half", cs)},
 	}
 }
 
@@ -375,7 +382,7 @@ func hoursFigure(d Dossier, i int) figure {
 	}
 	return figure{
 		svg: chart.Histogram{
-			Head: chart.Head{ID: fmt.Sprintf("hours-%d", i), Title: "Requests per hour", Desc: "Requests of " + d.IP + " per hour with any, in order of time.", Size: chart.Size{Width: 420, Height: 200}},
+			Head: chart.Head{ID: fmt.Sprintf("hours-%d", i), Title: "Requests per hour", Desc: "Requests of " + d.IP + " per hour with any, in order of time.", Size: chart.Size{Width: 400, Height: 200}},
 			X:    chart.Axis{Label: "hours with requests, in order"}, Y: chart.Axis{Label: "requests"},
 			Edges: edges, Sets: []chart.HistogramSet{{Name: "requests", Colour: 1, Counts: counts}}, MarkAt: math.NaN(),
 		}.SVG(),

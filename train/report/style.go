@@ -36,7 +36,13 @@ th,td{padding:.28rem .7rem .28rem 0;text-align:left;border-bottom:1px solid var(
 th+th,td,th+td{padding-left:.35rem}
 thead th{vertical-align:bottom;font-weight:600;border-bottom:2px solid var(--rule)}
 tbody th{font-weight:500}
+td,tbody th{white-space:nowrap}
 .num{text-align:right;white-space:nowrap}
+tbody th.long{white-space:normal;min-width:8.5rem}
+td.prose{white-space:normal;min-width:17rem;max-width:44rem}
+td a.def,tbody th a.def{text-decoration-line:none}td a.def:hover,td a.def:focus-visible,tbody th a.def:hover{text-decoration-line:underline}
+.beside{display:flex;flex-wrap:wrap;gap:0 3rem}
+.beside>*{margin:.6rem 0}
 tr.mark>*{background:var(--wash);font-weight:650}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:1.2rem 1.8rem;margin:1.1rem 0;align-items:start}
 figure{margin:0;max-width:34rem;min-width:0}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"sluice/train/evaluation"
@@ -30,22 +31,42 @@ func Verdict(e *evaluation.Evaluation) string {
 	if len(failed) == 0 {
 		return "No gate was asked, so nothing judges the model."
 	}
-	reason := strings.TrimSuffix(failed[0].Reason, ".")
-	if i := strings.Index(reason, " ("); failed[0].Name != "min_precision" && i > 0 {
-		reason = reason[:i]
+	first := failed[0]
+	for _, c := range failed {
+		if c.Name == "min_precision" {
+			first = c
+		}
 	}
-	out := fmt.Sprintf("The model is held back by the gate %s: %s", failed[0].Name, lowerFirst(reason))
-	if n := len(failed) - 1; n > 0 {
-		out += fmt.Sprintf(", and by %s", plural(n, "more gate", "more gates"))
+	out := "The model is held back: "
+	op := s.OperatingPoint
+	switch {
+	case first.Name == "min_precision" && op.Abstains && e.Operating.Best.Defined():
+		out += fmt.Sprintf("no threshold promised precision %s on the training months; the best lower bound was %s, %s points short, so it flags nothing",
+			pct(float64(op.Target)), pct(float64(e.Operating.Best)), fixed(float64(op.Target-e.Operating.Best)*100, 1))
+	case first.Name == "min_precision" && first.Observed.Defined():
+		out += fmt.Sprintf("in %s, %s of the rows it flags are reported, where %s is asked: %s points short",
+			test, pct(float64(first.Observed)), pct(float64(first.Required)), fixed(float64(first.Required-first.Observed)*100, 1))
+	case strings.HasPrefix(first.Name, "not_worse_than_") || strings.HasPrefix(first.Name, "better_than_"):
+		rival := first.Name[strings.LastIndex(first.Name, "_")+1:]
+		word := "is worse than"
+		if strings.HasPrefix(first.Name, "better") {
+			word = "is not shown to be better than"
+		}
+		out += fmt.Sprintf("in %s it %s the %s at the operating point, by %s points of recall", test, word, rival, fixed(math.Abs(float64(first.Observed))*100, 1))
+	default:
+		out += strings.TrimSuffix(first.Reason, ".")
 	}
-	return out + "."
-}
-
-func lowerFirst(s string) string {
-	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
-		return strings.ToLower(s[:1]) + s[1:]
+	out += fmt.Sprintf(" (gate %s).", first.Name)
+	var others []string
+	for _, c := range failed {
+		if c.Name != first.Name {
+			others = append(others, c.Name)
+		}
 	}
-	return s
+	if len(others) > 0 {
+		out += " It fails " + joined(others) + " too."
+	}
+	return out
 }
 
 func verdictBlocks(in Input, s *evaluation.Split) []block {
@@ -69,7 +90,7 @@ func verdictBlocks(in Input, s *evaluation.Split) []block {
 			if !c.Passed {
 				result = "held back"
 			}
-			t.add(name(c.Name), td(result), plainNum(gateNumber(c, c.Observed)), plainNum(gateNumber(c, c.Required)), td(c.Reason))
+			t.add(name(c.Name), td(result), plainNum(gateNumber(c, c.Observed)), plainNum(gateNumber(c, c.Required)), prose(c.Reason))
 		}
 		out = append(out, *t)
 		if !e.Gate.Passed {
@@ -92,6 +113,9 @@ func gateNumber(c evaluation.Check, v evaluation.Float) string {
 func headlineCards(s *evaluation.Split) cards {
 	t := s.OperatingPoint.Classes.True
 	iv := func(figure string) string {
+		if s.OperatingPoint.Abstains && strings.HasPrefix(figure, "operating_point") {
+			return "the model abstains"
+		}
 		if f, ok := s.Intervals.Of(figure); ok && f.Low.Defined() {
 			return "95 % interval " + within(f.Low, f.High)
 		}
