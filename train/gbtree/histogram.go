@@ -12,8 +12,7 @@ func (q *quantized) sumBlock(hist histogram, b *binBlock, gpair []gradientPair, 
 	clear(hist)
 	switch {
 	case len(rows) == 0:
-	case b.narrow != nil && q.stride == narrowStride:
-		sumNarrow(hist, b.narrow, gpair, rows, b.n)
+	case q.stride == narrowStride && sumFast(hist, b, gpair, rows):
 	case b.narrow != nil:
 		sumRows(hist, b.narrow, gpair, rows, b.n, q.stride)
 	default:
@@ -21,7 +20,7 @@ func (q *quantized) sumBlock(hist histogram, b *binBlock, gpair []gradientPair, 
 	}
 }
 
-// sumRows is the kernel for every layout.
+// sumRows is the kernel for every layout and processor.
 func sumRows[T uint8 | uint16](hist histogram, bins []T, gpair []gradientPair, rows []uint32, n, stride int) {
 	for _, r := range rows {
 		p := gpair[r]

@@ -57,20 +57,26 @@ func startXGBoost(t testing.TB) *xgboost {
 	return x
 }
 
-// train runs one folder and returns the seconds that XGBoost spent.
-func (x *xgboost) train(folder string) (float64, error) {
+// effort is what a run cost: seconds, processor seconds and the largest
+// resident size of its process in KiB.
+type effort struct{ seconds, cpu, peak float64 }
+
+// train runs one folder.
+func (x *xgboost) train(folder string) (effort, error) {
 	fmt.Fprintln(x.in, folder)
 	if err := x.in.Flush(); err != nil {
-		return 0, err
+		return effort{}, err
 	}
 	if !x.out.Scan() {
-		return 0, errors.New("XGBoost went away")
+		return effort{}, errors.New("XGBoost went away")
 	}
 	answer, rest, _ := strings.Cut(x.out.Text(), " ")
 	if answer != "ok" {
-		return 0, fmt.Errorf("XGBoost: %s", rest)
+		return effort{}, fmt.Errorf("XGBoost: %s", rest)
 	}
-	return strconv.ParseFloat(rest, 64)
+	var e effort
+	_, err := fmt.Sscan(rest, &e.seconds, &e.cpu, &e.peak)
+	return e, err
 }
 
 // randomCase is one run of both trainers.

@@ -3,10 +3,12 @@
 Each line on stdin names a folder with case.json, x.bin, y.bin and, where
 case.json says so, w.bin and the same files with the prefix "valid_" (float32,
 little endian). Written there: model.json, margin.bin, evals.json, cuts.bin and
-indptr.json. One line is answered per folder: "ok" and the seconds spent on the
-matrix and on training, or "error" and the reason.
+indptr.json. One line is answered per folder: "ok", the seconds spent on the
+matrix and on training, the processor seconds of the same and the process's
+largest resident size in KiB, or "error" and the reason.
 """
 import json
+import resource
 import sys
 import time
 
@@ -14,26 +16,32 @@ import numpy as np
 import xgboost as xgb
 
 
-def matrix(folder, case, prefix):
+def arrays(folder, case, prefix):
     x = np.fromfile(f"{folder}/{prefix}x.bin", "<f4").reshape(-1, case["cols"])
     y = np.fromfile(f"{folder}/{prefix}y.bin", "<f4")
     w = np.fromfile(f"{folder}/{prefix}w.bin", "<f4") if case["weights"] else None
+    return x, y, w
+
+
+def matrix(case, x, y, w):
     return xgb.DMatrix(x, y, weight=w, nthread=case["params"]["nthread"])
 
 
 def run(folder):
     with open(f"{folder}/case.json") as f:
         case = json.load(f)
-    start = time.perf_counter()
-    d = matrix(folder, case, "")
+    data = arrays(folder, case, "")
+    cpu, start = time.process_time(), time.perf_counter()
+    d = matrix(case, *data)
     evals, history = [], {}
     if case["evals"]:
         evals = [(d, "train")]
         if case["valid"]:
-            evals.append((matrix(folder, case, "valid_"), "valid"))
+            evals.append((matrix(case, *arrays(folder, case, "valid_")), "valid"))
     b = xgb.train(case["params"], d, case["rounds"], evals=evals, evals_result=history,
                   verbose_eval=False, early_stopping_rounds=case["early_stopping_rounds"] or None)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     b.save_model(f"{folder}/model.json")
     every = (0, b.num_boosted_rounds())
     b.predict(d, output_margin=True, iteration_range=every).astype("<f4").tofile(f"{folder}/margin.bin")
@@ -44,14 +52,14 @@ def run(folder):
         cuts.astype("<f4").tofile(f"{folder}/cuts.bin")
         with open(f"{folder}/indptr.json", "w") as f:
             json.dump([int(i) for i in indptr], f)
-    return seconds
+    return seconds, cpu, peak
 
 
 def main():
     print(xgb.__version__, flush=True)
     for line in sys.stdin:
         try:
-            print("ok", run(line.strip()), flush=True)
+            print("ok", *run(line.strip()), flush=True)
         except Exception as e:  # the test decides what a refusal means
             print("error", type(e).__name__, str(e).replace("\n", " ")[:300], flush=True)
 
