@@ -57,7 +57,8 @@ type Stats struct {
 
 func newStats() Stats { return Stats{First: math.MaxInt64, Last: math.MinInt64} }
 
-func (s *Stats) merge(o *Stats) {
+// Merge adds o; to start from, First is the largest and Last the smallest int64.
+func (s *Stats) Merge(o Stats) {
 	s.Requests += o.Requests
 	s.Kept += o.Kept
 	s.Outside += o.Outside
@@ -140,7 +141,7 @@ func (a *Aggregator) Add(worker int, r *webrequest.Request) error {
 func (a *Aggregator) Stats() Stats {
 	s := newStats()
 	for _, w := range a.workers {
-		s.merge(&w.stats)
+		s.Merge(w.stats)
 	}
 	return s
 }

@@ -1,0 +1,410 @@
+package featurestore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"sluice/featurestore/aggregate"
+	"sluice/featurestore/attack"
+	"sluice/featurestore/columns"
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+)
+
+// Change is what Apply does to a store: files are set and removed by their ID,
+// then the contents that no file has any more are dropped.
+type Change struct {
+	// Files are added, or replace those with their ID. Their contents are in
+	// the store or in Sources.
+	Files []File
+	// Remove are IDs of files to withdraw.
+	Remove []string
+	// Sources are contents whose partials lie in PartialPath; they replace those
+	// with their checksum.
+	Sources []Source
+	// Windows are what Sources were matched with. Other sources of a month that
+	// is touched must give the same under them, else the change is refused.
+	// nil skips that check.
+	Windows *attack.Set
+	// Labeler labels the months that change; without one their labels are
+	// unknown.
+	Labeler Labeler
+	// Threads is the number of months merged at once; at least 1.
+	Threads int
+	// Progress is told of months merged, from one goroutine at a time; may be
+	// nil.
+	Progress func(m row.Month, done, total int)
+}
+
+// PartialName is the name of the partial of a content, read with options and
+// reading, and matched with the attack windows of a digest.
+func PartialName(sha, options, reading, windows string) string {
+	sum := sha256.Sum256([]byte(options + "\n" + reading + "\n" + windows))
+	return sha + "-" + hex.EncodeToString(sum[:8]) + ".partial"
+}
+
+// PartialPath is where a partial lies.
+func (s *Store) PartialPath(name string) string { return s.path("partials", name) }
+
+// TempDir is a folder on the store's disk for files that don't last.
+func (s *Store) TempDir() string { return s.path("partials") }
+
+// RejectsPath is where the lines of a content that are no request lie; ext is
+// as in ".txt.gz".
+func (s *Store) RejectsPath(sha256, ext string) string { return s.path("rejects", sha256+ext) }
+
+// Apply changes what the store is made of and merges the months that are
+// touched: all of it, or on any error nothing. It gives those months,
+// ascending; some may have no rows any more. Errors: Conflict (a source of a
+// touched month was read with other options), Corrupt, Exhausted, Interrupted,
+// Denied.
+func (s *Store) Apply(ctx context.Context, c Change) ([]row.Month, error) {
+	if err := s.writable(); err != nil {
+		return nil, err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	old := s.Manifest()
+	next := old.clone()
+	if err := next.apply(&c); err != nil {
+		return nil, err
+	}
+	want := next.partialsByMonth()
+	var touched []row.Month
+	for m, partials := range want {
+		if info, ok := next.month(m); !ok || !slices.Equal(info.Partials, partials) {
+			touched = append(touched, m)
+		}
+	}
+	for i := range next.Months {
+		if m := next.Months[i].Month; want[m] == nil && len(next.Months[i].Partials) > 0 {
+			touched = append(touched, m)
+		}
+	}
+	slices.Sort(touched)
+	for _, m := range touched {
+		if err := next.agree(m, c.Windows); err != nil {
+			return nil, err
+		}
+	}
+	infos, err := s.mergeMonths(ctx, next, touched, want, &c)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range touched {
+		next.setMonth(m, infos[i])
+	}
+	return touched, s.commit(ctx, next, infos)
+}
+
+func (s *Store) writable() error {
+	if s.readOnly || s.lock == nil {
+		return fault.New(fault.Conflict, "the store of %s is open for reading only", s.home)
+	}
+	return nil
+}
+
+// apply changes files and sources.
+func (m *Manifest) apply(c *Change) error {
+	for _, src := range c.Sources {
+		if !hexName.MatchString(src.SHA256) || !partialName.MatchString(src.Partial) {
+			return fmt.Errorf("featurestore: source %q is not named after its content", src.Name)
+		}
+		i, ok := slices.BinarySearchFunc(m.Sources, src.SHA256, func(a Source, b string) int { return strings.Compare(a.SHA256, b) })
+		if ok {
+			m.Sources[i] = src
+		} else {
+			m.Sources = slices.Insert(m.Sources, i, src)
+		}
+	}
+	byID := func(a File, id string) int { return strings.Compare(a.ID, id) }
+	for _, f := range c.Files {
+		if _, ok := m.source(f.SHA256); !ok {
+			return fmt.Errorf("featurestore: the content of %s is not in the store", f.Name)
+		}
+		i, ok := slices.BinarySearchFunc(m.Files, f.ID, byID)
+		if ok {
+			m.Files[i] = f
+		} else {
+			m.Files = slices.Insert(m.Files, i, f)
+		}
+	}
+	for _, id := range c.Remove {
+		if i, ok := slices.BinarySearchFunc(m.Files, id, byID); ok {
+			m.Files = slices.Delete(m.Files, i, i+1)
+		}
+	}
+	live := map[string]bool{}
+	for _, f := range m.Files {
+		live[f.SHA256] = true
+	}
+	m.Sources = slices.DeleteFunc(m.Sources, func(s Source) bool { return !live[s.SHA256] })
+	return nil
+}
+
+// partialsByMonth are the partials with rows in each month, ascending.
+func (m *Manifest) partialsByMonth() map[row.Month][]string {
+	out := map[row.Month][]string{}
+	for i := range m.Sources {
+		for _, month := range m.Sources[i].months() {
+			out[month] = append(out[month], m.Sources[i].Partial)
+		}
+	}
+	for _, p := range out {
+		slices.Sort(p)
+	}
+	return out
+}
+
+// sourcesOf are the sources with rows in a month.
+func (m *Manifest) sourcesOf(month row.Month) []*Source {
+	var out []*Source
+	for i := range m.Sources {
+		if slices.Contains(m.Sources[i].months(), month) {
+			out = append(out, &m.Sources[i])
+		}
+	}
+	return out
+}
+
+// agree wants all sources of a month read alike.
+func (m *Manifest) agree(month row.Month, set *attack.Set) error {
+	sources := m.sourcesOf(month)
+	for _, src := range sources {
+		if src.Options != sources[0].Options {
+			return fault.New(fault.Conflict, "month %s would mix rows of %s and %s, which were read with different options; give both files again, or remove one", month, sources[0].Name, src.Name)
+		}
+		if set != nil && set.Digest(src.Requests.First, src.Requests.Last) != src.WindowsDigest {
+			return fault.New(fault.Conflict, "month %s holds rows of %s, which was read with other attack windows; give that file again, or remove it", month, src.Name)
+		}
+	}
+	return nil
+}
+
+// mergeMonths writes the files of months under their pending names; a month
+// without rows gives nil.
+func (s *Store) mergeMonths(ctx context.Context, next *Manifest, months []row.Month, partials map[row.Month][]string, c *Change) ([]*MonthInfo, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	infos := make([]*MonthInfo, len(months))
+	var mu sync.Mutex
+	done := 0
+	var wg sync.WaitGroup
+	work := make(chan int)
+	for range min(max(1, c.Threads), max(1, len(months))) {
+		wg.Go(func() {
+			for i := range work {
+				info, err := s.mergeMonth(ctx, next, months[i], partials[months[i]], c.Labeler)
+				if err != nil {
+					cancel(err)
+					continue
+				}
+				infos[i] = info
+				mu.Lock()
+				done++
+				if c.Progress != nil {
+					c.Progress(months[i], done, len(months))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range months {
+		if ctx.Err() != nil {
+			break
+		}
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		s.discard(infos)
+		if errors.Is(err, context.Canceled) {
+			return nil, fault.As(fault.Interrupted, err)
+		}
+		return nil, err
+	}
+	return infos, nil
+}
+
+func (s *Store) discard(infos []*MonthInfo) {
+	for _, info := range infos {
+		if info != nil {
+			os.Remove(s.pendingPath(info))
+		}
+	}
+}
+
+func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, partials []string, labeler Labeler) (*MonthInfo, error) {
+	if len(partials) == 0 {
+		return nil, nil
+	}
+	paths := make([]string, len(partials))
+	for i, p := range partials {
+		paths[i] = s.PartialPath(p)
+	}
+	info, err := s.writeMonthFile(ctx, m, columns.Names(), func(write func(*row.Row) error) error {
+		r := row.Row{Key: row.Key{Month: m}}
+		return aggregate.MergeFiles(ctx, paths, m, s.TempDir(), func(win *aggregate.Window, ip netip.Addr, g *aggregate.Group) error {
+			r.Attack, r.IP = win.ID, ip
+			r.Values = g.Values(r.Values[:0])
+			r.First, r.Last, r.Hours = g.First, g.Last, g.Hours
+			if labeler != nil {
+				r.Label = labeler.Label(ip, m)
+			}
+			return write(&r)
+		})
+	})
+	if err != nil || info == nil {
+		return nil, err
+	}
+	if labeler != nil {
+		info.Labels.Definition = labeler.Definition()
+	}
+	info.Partials = partials
+	sources := next.sourcesOf(m)
+	info.Options = sources[0].Options
+	for i := range info.Missing {
+		info.Missing[i].Reason = missingReason(info.Missing[i].Column, sources)
+	}
+	for _, src := range sources {
+		for _, n := range src.Notes {
+			if !slices.Contains(info.Notes, n) {
+				info.Notes = append(info.Notes, n)
+			}
+		}
+	}
+	slices.Sort(info.Notes)
+	return info, nil
+}
+
+// missingReason says which log column some sources lack.
+func missingReason(column string, sources []*Source) string {
+	c, _ := columns.ByName(column)
+	for _, need := range c.Source {
+		lack := 0
+		for _, src := range sources {
+			if !slices.Contains(src.Available, need) {
+				lack++
+			}
+		}
+		switch {
+		case lack == 0:
+		case lack == len(sources):
+			return "the logs have no " + need
+		default:
+			return fmt.Sprintf("%d of %d log files have no %s", lack, len(sources), need)
+		}
+	}
+	return "no request of these rows has a value"
+}
+
+// commit makes next the store: months lie under their pending names, the
+// manifest is replaced, and what follows can be completed by the next run.
+func (s *Store) commit(ctx context.Context, next *Manifest, pending []*MonthInfo) error {
+	if ctx.Err() != nil {
+		s.discard(pending)
+		return fault.As(fault.Interrupted, ctx.Err())
+	}
+	next.ManifestVersion, next.WrittenAt = ManifestVersion, time.Now().UTC().Truncate(time.Second)
+	if next.World == "" {
+		next.World = s.world
+		if next.World == "" {
+			next.World = Real
+		}
+	}
+	if err := next.save(s.dir); err != nil {
+		s.discard(pending)
+		return err
+	}
+	s.mu.Lock()
+	s.man, s.world = next, next.World
+	s.mu.Unlock()
+	return s.tidy(next)
+}
+
+// WriteMonth puts given rows in the place of a month, sorted by key, with the
+// columns of m.Columns (the twelve first). They are withdrawn by writing the
+// month without rows. A month that sources have rows in is refused.
+// m.Manifest.Notes and its label definition are recorded. Errors: Conflict,
+// Invalid, Exhausted, Interrupted.
+func (s *Store) WriteMonth(ctx context.Context, m *Month) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	next := s.Manifest().clone()
+	if from := next.sourcesOf(m.Month); len(from) > 0 {
+		return fault.New(fault.Conflict, "month %s holds rows of %s and others; remove those first", m.Month, from[0].Name)
+	}
+	info, err := s.writeMonthFile(ctx, m.Month, m.Columns, func(write func(*row.Row) error) error {
+		for i := range m.Rows {
+			if err := write(&m.Rows[i]); err != nil {
+				return fault.As(fault.Invalid, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if info != nil {
+		info.Labels.Definition = m.Manifest.Labels.Definition
+		info.Notes = m.Manifest.Notes
+		for i := range info.Missing {
+			info.Missing[i].Reason = "no value was given"
+		}
+	}
+	next.setMonth(m.Month, info)
+	return s.commit(ctx, next, []*MonthInfo{info})
+}
+
+// Label rewrites a month's label column. Errors: NotFound, Corrupt, Exhausted,
+// Interrupted.
+func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	next := s.Manifest().clone()
+	was, err := s.MonthInfo(m)
+	if err != nil {
+		return err
+	}
+	info, err := s.writeMonthFile(ctx, m, was.Columns, func(write func(*row.Row) error) error {
+		return s.ScanMonth(m, true, func(r *row.Row) error {
+			r.Label = l.Label(r.IP, m)
+			return write(r)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	was.SHA256, was.Bytes, was.Labels = info.SHA256, info.Bytes, info.Labels
+	was.Labels.Definition = l.Definition()
+	next.setMonth(m, &was)
+	return s.commit(ctx, next, []*MonthInfo{&was})
+}
+
+// NewPartial begins the file of a partial; what is written appears with
+// CloseAtomicallyReplace, or goes with Cleanup.
+func (s *Store) NewPartial(name string) (*renameio.PendingFile, error) {
+	if err := s.writable(); err != nil {
+		return nil, err
+	}
+	p, err := renameio.NewPendingFile(s.PartialPath(name), renameio.WithTempDir(s.path("partials")), renameio.WithPermissions(0o640))
+	return p, DiskError("a partial", err)
+}

@@ -1,0 +1,224 @@
+package featurestore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"sluice/featurestore/aggregate"
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+)
+
+// ManifestVersion is the newest manifest.json that this program reads.
+const ManifestVersion = 1
+
+// The kinds of world. Simulated and real data never share a home.
+const (
+	Real      = "real"
+	Simulated = "simulated"
+)
+
+// Manifest is manifest.json.
+type Manifest struct {
+	ManifestVersion int         `json:"manifest_version"`
+	World           string      `json:"world"`
+	WrittenAt       time.Time   `json:"written_at"`
+	Files           []File      `json:"files"`   // by ID
+	Sources         []Source    `json:"sources"` // by SHA256
+	Months          []MonthInfo `json:"months"`  // by month
+}
+
+// File is an input file as it was named. Several may have one content.
+type File struct {
+	ID     string `json:"id"`   // of the path it was read from, see FileID
+	Name   string `json:"name"` // base name
+	SHA256 string `json:"sha256"`
+}
+
+// Source is the content of one or more input files and what was read in it.
+// Everything but Partial and PartialBytes is what the reader of the file found.
+type Source struct {
+	SHA256       string `json:"sha256"`  // of the file as it is stored, hex
+	Partial      string `json:"partial"` // file in partials/
+	PartialBytes int64  `json:"partial_bytes"`
+	SourceInfo
+	Windows []SourceWindow `json:"windows"` // those with rows, in order of row keys
+}
+
+// SourceInfo is what the reader of an input file found in it.
+type SourceInfo struct {
+	Name      string           `json:"name"`   // base name when it was read
+	Format    string           `json:"format"` // of the log
+	Bytes     int64            `json:"bytes"`  // as stored
+	Lines     int64            `json:"lines"`
+	Rejects   map[string]int64 `json:"rejects,omitempty"` // lines that are no request, by reason
+	Requests  aggregate.Stats  `json:"requests"`
+	Available []string         `json:"available"` // log columns that the format has
+	Notes     []string         `json:"notes,omitempty"`
+	// Options identifies how the file was read; OptionsText is the same for
+	// people. Rows of one month come from sources with the same Options.
+	Options     string          `json:"options"`
+	OptionsText json.RawMessage `json:"options_text,omitempty"`
+	// Reading identifies what else decides how the file's lines are read: format,
+	// mapping of columns. It may differ between the sources of a month.
+	Reading string `json:"reading"`
+	// WindowsDigest is the digest of the attack windows that touch the file's time
+	// span, attack.Set.Digest.
+	WindowsDigest string `json:"windows_digest"`
+}
+
+// SourceWindow is an attack window in which a source has rows.
+type SourceWindow struct {
+	Attack string    `json:"attack"`
+	Month  row.Month `json:"month"`
+	Rows   int64     `json:"rows"`
+}
+
+// months are the months in which the source has rows, ascending.
+func (s *Source) months() []row.Month {
+	var ms []row.Month
+	for _, w := range s.Windows {
+		if len(ms) == 0 || ms[len(ms)-1] != w.Month {
+			ms = append(ms, w.Month)
+		}
+	}
+	return ms
+}
+
+// MonthInfo is what the manifest says of a month.
+type MonthInfo struct {
+	Month   row.Month `json:"month"`
+	SHA256  string    `json:"sha256"` // of the file
+	Bytes   int64     `json:"bytes"`  // of the file
+	Rows    int64     `json:"rows"`
+	Attacks int64     `json:"attacks"`
+	// Columns are the features in their order: the twelve, then further ones.
+	Columns []string `json:"columns"`
+	Labels  Labels   `json:"labels"`
+	First   int64    `json:"first"` // first request, Unix seconds
+	Last    int64    `json:"last"`
+	// Missing are the columns that some rows lack (NaN), with the reason.
+	Missing []MissingColumn `json:"missing,omitempty"`
+	Notes   []string        `json:"notes,omitempty"`
+	// Options is how the rows' sources were read; "" for rows that were given.
+	Options string `json:"options,omitempty"`
+	// Partials are the partials that the rows are the merge of, in ascending
+	// order; none for rows that were given.
+	Partials []string `json:"partials,omitempty"`
+}
+
+// MissingColumn says why a column is NaN.
+type MissingColumn struct {
+	Column string `json:"column"`
+	Rows   int64  `json:"rows"` // without a value
+	Reason string `json:"reason"`
+}
+
+func (m *Manifest) clone() *Manifest {
+	c := *m
+	c.Files, c.Sources, c.Months = slices.Clone(m.Files), slices.Clone(m.Sources), slices.Clone(m.Months)
+	return &c
+}
+
+func (m *Manifest) month(month row.Month) (*MonthInfo, bool) {
+	i, ok := slices.BinarySearchFunc(m.Months, month, func(a MonthInfo, b row.Month) int { return int(a.Month) - int(b) })
+	if !ok {
+		return nil, false
+	}
+	return &m.Months[i], true
+}
+
+// setMonth puts, replaces or (nil) removes a month.
+func (m *Manifest) setMonth(month row.Month, info *MonthInfo) {
+	i, ok := slices.BinarySearchFunc(m.Months, month, func(a MonthInfo, b row.Month) int { return int(a.Month) - int(b) })
+	switch {
+	case ok && info == nil:
+		m.Months = slices.Delete(m.Months, i, i+1)
+	case ok:
+		m.Months[i] = *info
+	case info != nil:
+		m.Months = slices.Insert(m.Months, i, *info)
+	}
+}
+
+func (m *Manifest) source(sha string) (*Source, bool) {
+	i, ok := slices.BinarySearchFunc(m.Sources, sha, func(a Source, b string) int { return strings.Compare(a.SHA256, b) })
+	if !ok {
+		return nil, false
+	}
+	return &m.Sources[i], true
+}
+
+var (
+	hexName     = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	partialName = regexp.MustCompile(`^[0-9a-f]{64}-[0-9a-f]{16,64}\.partial$`)
+)
+
+// check refuses a manifest whose names could lead outside the store.
+func (m *Manifest) check() error {
+	for _, s := range m.Sources {
+		if !hexName.MatchString(s.SHA256) || !partialName.MatchString(s.Partial) {
+			return fmt.Errorf("source %q is not named after its content", s.Name)
+		}
+	}
+	for _, i := range m.Months {
+		if !hexName.MatchString(i.SHA256) {
+			return fmt.Errorf("month %s has no checksum", i.Month)
+		}
+	}
+	if !slices.IsSortedFunc(m.Months, func(a, b MonthInfo) int { return int(a.Month) - int(b.Month) }) ||
+		!slices.IsSortedFunc(m.Sources, func(a, b Source) int { return strings.Compare(a.SHA256, b.SHA256) }) {
+		return errors.New("it is out of order")
+	}
+	return nil
+}
+
+// loadManifest reads dir's manifest; nil where there is none.
+func loadManifest(dir string) (*Manifest, error) {
+	path := filepath.Join(dir, "manifest.json")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fault.Wrap(err, "the store's manifest")
+	}
+	var v struct {
+		ManifestVersion int `json:"manifest_version"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil || v.ManifestVersion < 1 {
+		return nil, fault.New(fault.Corrupt, "%s is not a store's manifest; restore it, or remove the store and build it again from the logs", path)
+	}
+	if v.ManifestVersion > ManifestVersion {
+		return nil, fault.New(fault.Version, "%s has version %d, this program reads up to %d; use the program that wrote it, or a newer one", path, v.ManifestVersion, ManifestVersion)
+	}
+	m := new(Manifest)
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, fault.New(fault.Corrupt, "%s: %w; restore it, or remove the store and build it again from the logs", path, err)
+	}
+	if err := m.check(); err != nil {
+		return nil, fault.New(fault.Corrupt, "%s: %w; restore it, or remove the store and build it again from the logs", path, err)
+	}
+	return m, nil
+}
+
+func (m *Manifest) save(dir string) error {
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return DiskError("the store's manifest", renameio.WriteFile(filepath.Join(dir, "manifest.json"), append(b, '\n'), 0o640))
+}
+
+// keys are a map's keys, sorted.
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
