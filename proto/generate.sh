@@ -39,7 +39,7 @@ check)
   buf breaking "$bin/now.binpb" --against "$baseline" --config '{"version":"v2","breaking":{"use":["FILE"]}}'
   generate
   # Both what differs and what is new and not committed.
-  if ! git diff --exit-code -- sluice inference; then
+  if ! git diff --stat --exit-code -- sluice inference; then
     echo "proto: the committed code is not what the .proto files give; run proto/generate.sh and commit" >&2
     exit 1
   fi

@@ -28,9 +28,9 @@ type Verdict int32
 const (
 	// Not said.
 	Verdict_VERDICT_UNSPECIFIED Verdict = 0
-	// The confidence reaches the threshold.
+	// The raw probability (before calibration) reaches the threshold.
 	Verdict_VERDICT_ABUSIVE Verdict = 1
-	// The confidence stays below the threshold.
+	// The raw probability stays below the threshold.
 	Verdict_VERDICT_NOT_ABUSIVE Verdict = 2
 	// The model has no threshold that holds the target precision, so it does not
 	// decide. The confidence is still given.

@@ -199,8 +199,8 @@ type ModelVersion struct {
 	Features []*Feature `protobuf:"bytes,7,rep,name=features,proto3" json:"features,omitempty"`
 	// Hash of the ordered list of features and their definitions.
 	SchemaHash string `protobuf:"bytes,8,opt,name=schema_hash,json=schemaHash,proto3" json:"schema_hash,omitempty"`
-	// Confidence from which the verdict is ABUSIVE, in [0, 1]; absent where the
-	// model abstains.
+	// Raw probability (before calibration) from which the verdict is ABUSIVE, in
+	// [0, 1]; absent where the model abstains.
 	Threshold *float64 `protobuf:"fixed64,9,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
 	// Whether the gates let the version pass.
 	GatePassed bool `protobuf:"varint,10,opt,name=gate_passed,json=gatePassed,proto3" json:"gate_passed,omitempty"`
@@ -511,17 +511,17 @@ func (x *SplitMetrics) GetOperatingPoint() *ThresholdMetrics {
 // What a threshold makes of a split.
 type ThresholdMetrics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The threshold, in [0, 1].
+	// The threshold on the raw probability, in [0, 1].
 	Threshold float64 `protobuf:"fixed64,1,opt,name=threshold,proto3" json:"threshold,omitempty"`
-	// Rows with label False and verdict NOT_ABUSIVE.
+	// Rows with label False and raw probability below the threshold.
 	TrueNegativeCount int32 `protobuf:"varint,2,opt,name=true_negative_count,json=trueNegativeCount,proto3" json:"true_negative_count,omitempty"`
-	// Rows with label False and verdict ABUSIVE.
+	// Rows with label False and raw probability from the threshold upwards.
 	FalsePositiveCount int32 `protobuf:"varint,3,opt,name=false_positive_count,json=falsePositiveCount,proto3" json:"false_positive_count,omitempty"`
-	// Rows with label True and verdict NOT_ABUSIVE.
+	// Rows with label True and raw probability below the threshold.
 	FalseNegativeCount int32 `protobuf:"varint,4,opt,name=false_negative_count,json=falseNegativeCount,proto3" json:"false_negative_count,omitempty"`
-	// Rows with label True and verdict ABUSIVE.
+	// Rows with label True and raw probability from the threshold upwards.
 	TruePositiveCount int32 `protobuf:"varint,5,opt,name=true_positive_count,json=truePositiveCount,proto3" json:"true_positive_count,omitempty"`
-	// Share of right verdicts, in [0, 1].
+	// Share of rows on the right side, in [0, 1].
 	Accuracy *float64 `protobuf:"fixed64,6,opt,name=accuracy,proto3,oneof" json:"accuracy,omitempty"`
 	// Figures of the class True (abusive).
 	Abusive *ClassMetrics `protobuf:"bytes,7,opt,name=abusive,proto3" json:"abusive,omitempty"`

@@ -47,7 +47,8 @@ const (
 // Errors are google.rpc.Status with an ErrorInfo (domain "sluice", a reason
 // from the closed list below) and, for a wrong argument, a BadRequest that
 // names the field. Reasons: INVALID, NOT_FOUND, UNAVAILABLE, UNSUPPORTED,
-// EXHAUSTED, CONFLICT, CORRUPT, VERSION, DENIED, INTERRUPTED, UNKNOWN. Over
+// EXHAUSTED, CONFLICT, ALREADY_EXISTS, CORRUPT, VERSION, DENIED,
+// UNAUTHENTICATED, INTERRUPTED, NO_ROUTE (no such path or method), UNKNOWN. Over
 // REST the same Status is the body, and the HTTP status follows its code.
 //
 // An address is written as an IPv4 or IPv6 literal. An IPv4-mapped IPv6
@@ -247,7 +248,8 @@ func (c *scoreServiceClient) GetModelVersion(ctx context.Context, in *GetModelVe
 // Errors are google.rpc.Status with an ErrorInfo (domain "sluice", a reason
 // from the closed list below) and, for a wrong argument, a BadRequest that
 // names the field. Reasons: INVALID, NOT_FOUND, UNAVAILABLE, UNSUPPORTED,
-// EXHAUSTED, CONFLICT, CORRUPT, VERSION, DENIED, INTERRUPTED, UNKNOWN. Over
+// EXHAUSTED, CONFLICT, ALREADY_EXISTS, CORRUPT, VERSION, DENIED,
+// UNAUTHENTICATED, INTERRUPTED, NO_ROUTE (no such path or method), UNKNOWN. Over
 // REST the same Status is the body, and the HTTP status follows its code.
 //
 // An address is written as an IPv4 or IPv6 literal. An IPv4-mapped IPv6
