@@ -63,6 +63,18 @@ func trim(s string) string {
 	return s
 }
 
+// trimControl removes white space and control characters at both ends, as
+// Java's String.trim does: the trimming of Wikimedia's rules.
+func trimControl(s string) string {
+	for s != "" && s[0] <= ' ' {
+		s = s[1:]
+	}
+	for s != "" && s[len(s)-1] <= ' ' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 // equalFold reports s == t ignoring ASCII case.
 func equalFold(s, t string) bool {
 	if len(s) != len(t) {

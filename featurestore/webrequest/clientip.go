@@ -69,7 +69,7 @@ func ClientIP(ip netip.Addr, xForwardedFor string, trusted []netip.Prefix) netip
 	}
 	for end := len(xForwardedFor); end >= 0 && within(client, trusted); {
 		start := strings.LastIndexByte(xForwardedFor[:end], ',')
-		entry := trim(xForwardedFor[start+1 : end])
+		entry := trimControl(xForwardedFor[start+1 : end])
 		if absent(entry) {
 			break
 		}

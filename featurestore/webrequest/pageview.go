@@ -57,7 +57,7 @@ func IsRedirectToPageview(p *Pageview, rules PageviewRules) bool {
 	default:
 		return false
 	}
-	return (isHTML(p.ContentType) || trim(p.ContentType) == "-") &&
+	return (isHTML(p.ContentType) || trimControl(p.ContentType) == "-") &&
 		isPageviewHost(p.URIHost, rules.TrailingDot) &&
 		isPageviewBut(p, strings.Contains(p.UserAgent, appAgent), true, rules)
 }
@@ -68,7 +68,7 @@ func isPageviewBut(p *Pageview, app, html bool, rules PageviewRules) bool {
 		return false
 	}
 	if app {
-		return trim(XAnalyticsValue(p.XAnalytics, "pageview")) == "1"
+		return trimControl(XAnalyticsValue(p.XAnalytics, "pageview")) == "1"
 	}
 	return html && !strings.Contains(p.URIPath, "api.php") &&
 		(isPagePath(p.URIPath) || isPageQuery(p.URIQuery)) &&
@@ -93,9 +93,9 @@ func isConsumption(xAnalytics string, allEvents bool) bool {
 	if absent(xAnalytics) {
 		return true
 	}
-	special := trim(XAnalyticsValue(xAnalytics, "special"))
-	preview := trim(XAnalyticsValue(xAnalytics, "preview"))
-	debug := trim(XAnalyticsValue(xAnalytics, "debug"))
+	special := trimControl(XAnalyticsValue(xAnalytics, "special"))
+	preview := trimControl(XAnalyticsValue(xAnalytics, "preview"))
+	debug := trimControl(XAnalyticsValue(xAnalytics, "debug"))
 	switch {
 	case special == "" && preview == "" && debug == "":
 		return true
@@ -148,7 +148,7 @@ const maxHost = 800
 // around it, is a wiki whose pages count. Of the trailing dots at most one is
 // accepted, and none under the older rules.
 func isPageviewHost(host string, trailingDot bool) bool {
-	host = trim(lowerHost(host))
+	host = trimControl(lowerHost(host))
 	if longerThan(host, maxHost) {
 		return false
 	}

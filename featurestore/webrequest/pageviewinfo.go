@@ -2,6 +2,7 @@ package webrequest
 
 import (
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -45,15 +46,19 @@ func ProjectOf(uriHost string) string {
 // leading scheme and host, without a query, runs of slashes made one.
 func pagePath(path string) string {
 	if strings.HasPrefix(path, "http") {
-		const behindScheme = len("https://") + 1
-		i := -1
-		if len(path) > behindScheme {
-			i = strings.IndexByte(path[behindScheme:], '/')
+		// The slash is looked for from the tenth UTF-16 unit on, which is behind
+		// the host's first character.
+		from, units := 0, 0
+		for from < len(path) && units < len("https://")+1 {
+			r, n := utf8.DecodeRuneInString(path[from:])
+			from += n
+			units += utf16.RuneLen(r)
 		}
+		i := strings.IndexByte(path[from:], '/')
 		if i < 0 {
 			return ""
 		}
-		path = path[behindScheme+i:]
+		path = path[from+i:]
 	}
 	path, _, _ = strings.Cut(path, "?")
 	if !strings.Contains(path, "//") {

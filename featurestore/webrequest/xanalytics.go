@@ -53,7 +53,7 @@ func xAnalyticsPair(piece string) (key, value string) {
 // "http" that is not at its beginning, its leading lower-case letters and
 // digits.
 func provenance(v string) string {
-	v = trim(v)
+	v = trimControl(v)
 	for i := 1; i < len(v); i++ {
 		if hasPrefixFold(v[i:], "http") {
 			v = v[:i]
