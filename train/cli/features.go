@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/featurestore"
+	"sluice/featurestore/columns"
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+	"sluice/train/pipeline"
+)
+
+func featuresCommands() []command {
+	return []command{{
+		name:    "features build",
+		summary: "Read logs and labels into the store's monthly rows",
+		long: `What the store has already is not read again; a changed file replaces its rows.
+With --labels alone, months in the store are labelled anew.`,
+		example: `train features build --logs 'access-*.log.gz' --labels 'blacklist-*.txt'
+train features build --labels checks-2024-09.jsonl`,
+		setup: setupFeaturesBuild,
+	}, {
+		name:    "features list",
+		summary: "Show the months in the store, what they were made from, and gaps",
+		example: `train features list --dir site`,
+		setup:   setupFeaturesList,
+	}, {
+		name:    "features show",
+		summary: "Print a month's rows as CSV: the key, the twelve features, the label",
+		example: `train features show --month 2024-08 > rows.csv
+train features show --month 2024-08 --addresses`,
+		setup: setupFeaturesShow,
+	}}
+}
+
+func setupFeaturesBuild(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	d := declareData(fs)
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 {
+			return fault.New(fault.Usage, "features build takes no %q; see train features build --help", args[0])
+		}
+		if len(d.logs.values)+len(d.labels.values) == 0 {
+			return fault.New(fault.Usage, "features build needs --logs or --labels; see train features build --help")
+		}
+		c := pipeline.Config{Home: e.global.dir, World: featurestore.Real, Threads: threads(e.global.threads)}
+		if err := d.fill(&c); err != nil {
+			return err
+		}
+		e.events.begin("features build")
+		months, err := pipeline.Build(ctx, c, e.events.send)
+		if err != nil {
+			return err
+		}
+		e.events.result(map[string]any{"months": months}, func(w io.Writer) { printMonths(w, months) })
+		return nil
+	}
+}
+
+func printMonths(w io.Writer, months []featurestore.MonthInfo) {
+	fmt.Fprintf(w, "%-8s %9s %8s %9s %9s %9s  %-19s %-19s %s\n", "month", "rows", "attacks", "reported", "not", "unknown", "first request", "last request", "label")
+	for _, m := range months {
+		label := m.Labels.Definition
+		if label == "" {
+			label = "none"
+		}
+		fmt.Fprintf(w, "%-8s %9d %8d %9d %9d %9d  %-19s %-19s %s\n", m.Month, m.Rows, m.Attacks, m.Labels.True, m.Labels.False, m.Labels.Unknown, instant(m.First), instant(m.Last), label)
+	}
+}
+
+func instant(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.DateTime) }
+
+func setupFeaturesList(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	return func(_ context.Context, e *env, args []string) error {
+		if len(args) > 0 {
+			return fault.New(fault.Usage, "features list takes no %q", args[0])
+		}
+		e.events.begin("features list")
+		st, err := featurestore.Open(e.global.dir, featurestore.OpenOptions{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		m := st.Manifest()
+		e.events.result(m, func(w io.Writer) {
+			fmt.Fprintf(w, "%s, %s data, %d log files\n\n", st.Dir(), m.World, len(m.Files))
+			printMonths(w, m.Months)
+			fmt.Fprintln(w)
+			printCoverage(w, m.Months)
+			for _, mo := range m.Months {
+				for _, n := range mo.Notes {
+					fmt.Fprintf(w, "%s: %s\n", mo.Month, n)
+				}
+				for _, c := range mo.Missing {
+					fmt.Fprintf(w, "%s: %s is missing in %d rows: %s\n", mo.Month, c.Column, c.Rows, c.Reason)
+				}
+			}
+		})
+		return nil
+	}
+}
+
+// printCoverage draws each month as a line of days: # between its first and
+// last request, . outside.
+func printCoverage(w io.Writer, months []featurestore.MonthInfo) {
+	for i, m := range months {
+		if i > 0 && m.Month > months[i-1].Month+1 {
+			for gap := months[i-1].Month + 1; gap < m.Month; gap++ {
+				fmt.Fprintf(w, "%s  no requests\n", gap)
+			}
+		}
+		start := m.Month.Start(time.UTC)
+		days := int(m.Month.End(time.UTC).Sub(start).Hours() / 24)
+		var b strings.Builder
+		for d := range days {
+			from := start.AddDate(0, 0, d).Unix()
+			if m.First < from+86400 && m.Last >= from {
+				b.WriteByte('#')
+			} else {
+				b.WriteByte('.')
+			}
+		}
+		fmt.Fprintf(w, "%s  %s\n", m.Month, b.String())
+	}
+}
+
+func setupFeaturesShow(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	month := fs.String("month", "", "`YYYY-MM` to show")
+	addresses := fs.Bool("addresses", false, "show whole addresses; they are masked otherwise")
+	return func(_ context.Context, e *env, args []string) error {
+		if len(args) > 0 || *month == "" {
+			return fault.New(fault.Usage, "features show needs --month; see train features show --help")
+		}
+		m, err := row.ParseMonth(*month)
+		if err != nil {
+			return fault.Field(fault.Usage, "month", "--month: %w", err)
+		}
+		st, err := featurestore.Open(e.global.dir, featurestore.OpenOptions{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		data, err := st.ReadMonth(m)
+		if err != nil {
+			return err
+		}
+		w := csv.NewWriter(e.stdout)
+		head := append([]string{"month", "attack", "ip"}, data.Columns[:columns.NumFeatures]...)
+		head = append(head, columns.Label)
+		head = append(head, data.Columns[columns.NumFeatures:]...)
+		_ = w.Write(head)
+		rec := make([]string, 0, len(head))
+		for i := range data.Rows {
+			r := &data.Rows[i]
+			ip := row.Mask(r.IP)
+			if *addresses {
+				ip = r.IP.String()
+			}
+			rec = append(rec[:0], r.Month.String(), r.Attack, ip)
+			for j, v := range r.Values {
+				if j == columns.NumFeatures {
+					rec = append(rec, labelText(r.Label))
+				}
+				rec = append(rec, number(v))
+			}
+			if len(r.Values) == columns.NumFeatures {
+				rec = append(rec, labelText(r.Label))
+			}
+			if err := w.Write(rec); err != nil {
+				return err
+			}
+		}
+		w.Flush()
+		return w.Error()
+	}
+}
+
+// labelText is 1, 0, or empty where the label is unknown: what a reader of
+// numbers takes for missing.
+func labelText(l row.Label) string {
+	switch l {
+	case row.True:
+		return "1"
+	case row.False:
+		return "0"
+	}
+	return ""
+}
+
+func number(v float64) string {
+	if v != v {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}

@@ -1,0 +1,285 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"sluice/featurestore/fault"
+	"sluice/models/registry"
+	"sluice/train/evaluation"
+	"sluice/train/pipeline"
+)
+
+func modelCommands() []command {
+	return []command{{
+		name:    "evaluate",
+		summary: "Measure a version, the rules or last month's list on months of the store",
+		long: `Measures on the store's rows as they are labelled now, without training: labels
+that came later are added with train features build --labels. Writes nothing.`,
+		args: "",
+		example: `train evaluate --model champion --months 2024-08
+train evaluate --model 2024-07-0123456789ab --months 2024-08,2024-09 --json
+train evaluate --model rules --months 2024-08`,
+		setup: setupEvaluate,
+	}, {
+		name:    "compare",
+		summary: "Put two versions' figures side by side",
+		args:    "V W",
+		example: `train compare 2024-07-0123456789ab 2024-08-ba9876543210`,
+		setup:   setupCompare,
+	}, {
+		name:    "versions",
+		summary: "List the versions, which is in service, and how it came to be",
+		example: `train versions`,
+		setup:   setupVersions,
+	}, {
+		name:    "promote",
+		summary: "Put a version in service and write its feed",
+		args:    "V",
+		long:    `A version that a gate held back needs --force and the reason, which champion.log keeps.`,
+		example: `train promote 2024-07-0123456789ab
+train promote 2024-07-0123456789ab --force "attack under way, precision 0.78 accepted"`,
+		setup: setupPromote,
+	}, {
+		name:    "rollback",
+		summary: "Put the version before the present champion back in service",
+		example: `train rollback --reason "locks out the office"`,
+		setup:   setupRollback,
+	}}
+}
+
+func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	model := fs.String("model", "champion", "`V`, a version, or champion, rules or listed-before")
+	months := list{comma: true}
+	fs.Var(&months, "months", "`MONTHS` of the store to measure on")
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 {
+			return fault.New(fault.Usage, "evaluate takes no %q; see train evaluate --help", args[0])
+		}
+		ms, err := parseMonths("months", months.values)
+		if err != nil {
+			return err
+		}
+		if len(ms) == 0 {
+			return fault.Field(fault.Usage, "months", "evaluate needs --months; see train evaluate --help")
+		}
+		e.events.begin("evaluate")
+		split, err := pipeline.Evaluate(ctx, pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}, *model, ms, e.events.send)
+		if err != nil {
+			return err
+		}
+		e.events.result(split, func(w io.Writer) { printFigures(w, e.events.figures) })
+		return nil
+	}
+}
+
+func openVersion(r *registry.Registry, name string) (registry.Version, error) {
+	if name == "champion" {
+		c, err := r.Champion()
+		if err != nil {
+			return registry.Version{}, err
+		}
+		if c == "" {
+			return registry.Version{}, fault.Field(fault.NotFound, "version", "no version is in service yet; see train versions")
+		}
+		name = c
+	}
+	return r.Get(name)
+}
+
+func setupCompare(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	return func(_ context.Context, e *env, args []string) error {
+		if len(args) != 2 {
+			return fault.New(fault.Usage, "compare takes two versions; see train compare --help")
+		}
+		e.events.begin("compare")
+		r := registry.Open(e.global.dir)
+		var evals [2]evaluation.Evaluation
+		for i, name := range args {
+			v, err := openVersion(r, name)
+			if err != nil {
+				return err
+			}
+			b, err := v.ReadFile(registry.EvaluationFile)
+			if err != nil {
+				return err
+			}
+			if err := json.Unmarshal(b, &evals[i]); err != nil {
+				return fault.New(fault.Corrupt, "%s: %w", v.Path(registry.EvaluationFile), err)
+			}
+			if evals[i].Main() == nil {
+				return fault.New(fault.Corrupt, "%s holds no split", v.Path(registry.EvaluationFile))
+			}
+		}
+		rows := compareRows(evals[0].Main(), evals[1].Main())
+		e.events.result(map[string]any{"versions": args, "figures": rows}, func(w io.Writer) {
+			fmt.Fprintf(w, "%-34s %22s %22s %10s\n", "", args[0], args[1], "difference")
+			for _, f := range rows {
+				diff := "-"
+				if f.A.Defined() && f.B.Defined() {
+					diff = fmt.Sprintf("%+.4f", float64(f.B)-float64(f.A))
+				}
+				fmt.Fprintf(w, "%-34s %22s %22s %10s\n", f.Name, figure(f.A), figure(f.B), diff)
+			}
+			a, b := evals[0].Main().Months, evals[1].Main().Months
+			fmt.Fprintf(w, "tested on %s and on %s", strings.Join(a.Test, ", "), strings.Join(b.Test, ", "))
+			if strings.Join(a.Test, ",") != strings.Join(b.Test, ",") {
+				fmt.Fprint(w, ": different rows, so a difference may be the months' and not the models'")
+			}
+			fmt.Fprintln(w)
+		})
+		return nil
+	}
+}
+
+type comparedFigure struct {
+	Name string           `json:"name"`
+	A    evaluation.Float `json:"a"`
+	B    evaluation.Float `json:"b"`
+}
+
+func compareRows(a, b *evaluation.Split) []comparedFigure {
+	return []comparedFigure{
+		{"roc_auc", a.ROCAUC, b.ROCAUC},
+		{"pr_auc", a.PRAUC, b.PRAUC},
+		{"brier", a.Brier, b.Brier},
+		{"at_half precision", a.AtHalf.Classes.True.Precision, b.AtHalf.Classes.True.Precision},
+		{"at_half recall", a.AtHalf.Classes.True.Recall, b.AtHalf.Classes.True.Recall},
+		{"at_half f1", a.AtHalf.Classes.True.F1, b.AtHalf.Classes.True.F1},
+		{"operating_point threshold", a.OperatingPoint.Threshold, b.OperatingPoint.Threshold},
+		{"operating_point precision", a.OperatingPoint.Classes.True.Precision, b.OperatingPoint.Classes.True.Precision},
+		{"operating_point recall", a.OperatingPoint.Classes.True.Recall, b.OperatingPoint.Classes.True.Recall},
+	}
+}
+
+func figure(f evaluation.Float) string {
+	if !f.Defined() {
+		return "-"
+	}
+	return fmt.Sprintf("%.4f", float64(f))
+}
+
+func setupVersions(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	return func(_ context.Context, e *env, args []string) error {
+		if len(args) > 0 {
+			return fault.New(fault.Usage, "versions takes no %q", args[0])
+		}
+		e.events.begin("versions")
+		r := registry.Open(e.global.dir)
+		versions, bad, err := r.Versions()
+		if err != nil {
+			return err
+		}
+		champion, err := r.Champion()
+		if err != nil {
+			return err
+		}
+		log, err := r.Log()
+		if err != nil {
+			return err
+		}
+		manifests := make([]registry.Manifest, len(versions))
+		for i, v := range versions {
+			manifests[i] = v.Manifest
+		}
+		e.events.result(map[string]any{"versions": manifests, "champion": champion, "log": log}, func(w io.Writer) {
+			if len(versions) == 0 {
+				fmt.Fprintf(w, "no versions in %s yet; make one with train run\n", r.Dir())
+			}
+			for _, v := range versions {
+				mark, state := " ", "passed"
+				if v.Name == champion {
+					mark = "*"
+				}
+				if !v.Manifest.Gate.Passed {
+					state = "held back"
+				}
+				fmt.Fprintf(w, "%s %s  %-9s  trained on %s, tested on %s\n", mark, v.Name, state, months(v.Manifest.Train), months(v.Manifest.Test))
+			}
+			for name, err := range bad {
+				fmt.Fprintf(w, "! %s  %s\n", name, oneLine(err.Error()))
+			}
+			for _, l := range log {
+				fmt.Fprintf(w, "  %s  %-8s %s by %s: %s\n", l.At.Format(time.DateTime), l.Action, l.Version, l.Who, l.Reason)
+			}
+		})
+		return nil
+	}
+}
+
+func months[M fmt.Stringer](ms []M) string {
+	s := make([]string, len(ms))
+	for i, m := range ms {
+		s[i] = m.String()
+	}
+	return strings.Join(s, ", ")
+}
+
+func setupPromote(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	force := fs.String("force", "", "`REASON` to put a version in service though a gate held it back")
+	reason := fs.String("reason", "", "`WHY`, for champion.log")
+	return func(ctx context.Context, e *env, args []string) error {
+		// "promote V --force REASON" reads naturally, and flags end at V.
+		rest, err := flagsAfter(fs, args)
+		if err != nil {
+			return err
+		}
+		if len(rest) != 1 {
+			return fault.New(fault.Usage, "promote takes one version; see train promote --help")
+		}
+		e.events.begin("promote")
+		entry := registry.Entry{Action: "promote", Version: rest[0], Who: who(), Reason: *reason, Forced: *force != ""}
+		if *force != "" {
+			entry.Reason = *force
+		} else if entry.Reason == "" {
+			entry.Reason = "gates passed"
+		}
+		res, err := pipeline.Promote(ctx, pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}, entry, e.events.send)
+		if err != nil {
+			return err
+		}
+		e.events.result(res, func(w io.Writer) { printService(w, res) })
+		return nil
+	}
+}
+
+func printService(w io.Writer, s pipeline.Service) {
+	fmt.Fprintf(w, "champion  %s\n", s.Champion)
+	if s.Feed != "" {
+		fmt.Fprintf(w, "feed      %s (%d addresses)\n", s.Feed, s.FeedRows)
+	}
+}
+
+// flagsAfter parses the flags that follow the first argument.
+func flagsAfter(fs *flag.FlagSet, args []string) ([]string, error) {
+	var plain []string
+	for len(args) > 0 {
+		plain = append(plain, args[0])
+		if err := fs.Parse(spreadLists(fs, args[1:])); err != nil {
+			return nil, fault.New(fault.Usage, "%s", err)
+		}
+		args = fs.Args()
+	}
+	return plain, nil
+}
+
+func setupRollback(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	reason := fs.String("reason", "rolled back", "`WHY`, for champion.log")
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 {
+			return fault.New(fault.Usage, "rollback takes no %q", args[0])
+		}
+		e.events.begin("rollback")
+		res, err := pipeline.Rollback(ctx, pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}, registry.Entry{Action: "rollback", Who: who(), Reason: *reason}, e.events.send)
+		if err != nil {
+			return err
+		}
+		e.events.result(res, func(w io.Writer) { printService(w, res) })
+		return nil
+	}
+}

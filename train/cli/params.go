@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+
+	"sluice/featurestore/fault"
+	"sluice/train/gbtree"
+	"sluice/train/pipeline"
+)
+
+// readParams reads a JSON object of XGBoost parameters; "" is all defaults.
+// num_boost_round may stand among them and is returned apart, 0 if it does not.
+func readParams(path string) (gbtree.Params, int, error) {
+	raw := map[string]any{}
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return gbtree.Params{}, 0, fault.Field(fault.Invalid, "params", "--params: %w", err)
+		}
+		dec := json.NewDecoder(bytes.NewReader(b))
+		dec.UseNumber()
+		if err := dec.Decode(&raw); err != nil {
+			return gbtree.Params{}, 0, fault.Field(fault.Invalid, "params", "%s: want a JSON object of XGBoost parameters: %w", path, err)
+		}
+	}
+	rounds := 0
+	if v, ok := raw["num_boost_round"]; ok {
+		delete(raw, "num_boost_round")
+		n, ok := v.(json.Number)
+		r, err := n.Int64()
+		if !ok || err != nil || r < 1 || r > 1<<20 {
+			return gbtree.Params{}, 0, fault.Field(fault.Invalid, "num_boost_round", "%s: num_boost_round %v: want a whole number of at least 1", path, v)
+		}
+		rounds = int(r)
+	}
+	p, err := gbtree.ParseParams(raw)
+	if err != nil && path != "" {
+		err = fault.Wrap(err, "%s", path)
+	}
+	return p, rounds, err
+}
+
+// readRunParams are the parameters of a run, with the defaults of one.
+func readRunParams(path string) (gbtree.Params, int, error) {
+	p, rounds, err := readParams(path)
+	if err == nil && p.Objective != gbtree.BinaryLogistic {
+		err = fault.Field(fault.Invalid, "objective", "%s: objective %s gives no probability; a run needs %s", path, p.Objective, gbtree.BinaryLogistic)
+	}
+	if rounds == 0 {
+		rounds = pipeline.DefaultRounds
+	}
+	return p, rounds, err
+}

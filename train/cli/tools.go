@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"sluice/featurestore/attack"
+	"sluice/featurestore/fault"
+	"sluice/featurestore/reputation"
+	"sluice/featurestore/row"
+	"sluice/train/pipeline"
+)
+
+func toolCommands() []command {
+	return []command{{
+		name:    "labels show",
+		summary: "Say what label exports hold, or what they say of one address",
+		example: `train labels show --labels 'blacklist-*.txt'
+train labels show --labels checks.jsonl --ip 192.0.2.7`,
+		setup: setupLabelsShow,
+	}, {
+		name:    "attacks show",
+		summary: "Read a file of attack windows and say what it holds",
+		example: `train attacks show --attacks attacks.csv`,
+		setup:   setupAttacksShow,
+	}, {
+		name:    "simulate",
+		summary: "Write simulated months: logs, label exports, attack windows, the truth",
+		example: `train simulate --months 3 --rows 2000 --scale 0.001 --out world`,
+		setup:   setupSimulate,
+	}, {
+		name:    "explain-line",
+		summary: "Say how a log line on stdin is read, and why it is a page view or not",
+		example: `head -1 access.log | train explain-line --format auto`,
+		setup:   setupExplainLine,
+	}}
+}
+
+func setupLabelsShow(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	labels := list{}
+	fs.Var(&labels, "labels", "AbuseIPDB export `FILES` or globs")
+	month := fs.String("label-month", "", "`YYYY-MM` of exports that do not say their month themselves")
+	ip := fs.String("ip", "", "`ADDRESS` to look up")
+	mixed := fs.Bool("allow-mixed-labels", false, "accept check answers and lists together")
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 || len(labels.values) == 0 {
+			return fault.New(fault.Usage, "labels show needs --labels; see train labels show --help")
+		}
+		files, err := expandGlobs("labels", labels.values)
+		if err != nil {
+			return err
+		}
+		o := reputation.Options{Threads: threads(e.global.threads), AllowMixed: *mixed}
+		if *month != "" {
+			if o.Month, err = row.ParseMonth(*month); err != nil {
+				return fault.Field(fault.Usage, "label-month", "--label-month: %w", err)
+			}
+		}
+		var addr netip.Addr
+		if *ip != "" {
+			var ok bool
+			if addr, ok = row.ParseIP(*ip); !ok {
+				return fault.Field(fault.Usage, "ip", "--ip %q is no address without a zone", *ip)
+			}
+		}
+		e.events.begin("labels show")
+		set, err := reputation.Open(ctx, files, o)
+		if err != nil {
+			return err
+		}
+		type verdict struct {
+			Month  string `json:"month"`
+			Label  string `json:"label"`
+			Reason string `json:"reason"`
+		}
+		var verdicts []verdict
+		if addr.IsValid() {
+			for _, m := range set.Months() {
+				l, why := set.Explain(addr, m)
+				verdicts = append(verdicts, verdict{m.String(), l.String(), string(why)})
+			}
+		}
+		e.events.result(map[string]any{"definition": set.Definition(), "sentence": set.Sentence(), "files": set.Stats(), "labels": verdicts}, func(w io.Writer) {
+			fmt.Fprintf(w, "reported means %s: %s\n\n%-28s %-14s %-18s %9s %9s %9s %8s\n", set.Definition(), set.Sentence(), "file", "shape", "months", "good", "IPv4", "IPv6", "rejected")
+			for _, f := range set.Stats() {
+				rejected := 0
+				for _, r := range f.Rejects {
+					rejected += r.Count
+				}
+				fmt.Fprintf(w, "%-28s %-14s %-18s %9d %9d %9d %8d\n", f.Name, f.Shape, months(f.Months), f.Good, f.IPv4, f.IPv6, rejected)
+				if f.Note != "" {
+					fmt.Fprintf(w, "  %s\n", f.Note)
+				}
+			}
+			for _, v := range verdicts {
+				fmt.Fprintf(w, "%s in %s: %s (%s)\n", addr, v.Month, v.Label, v.Reason)
+			}
+		})
+		return nil
+	}
+}
+
+func setupAttacksShow(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	file := fs.String("attacks", "", "`FILE` of attack windows: CSV, JSON or JSON lines with start, end, name")
+	zone := fs.String("zone", "UTC", "time `ZONE` whose months windows belong to")
+	return func(_ context.Context, e *env, args []string) error {
+		if len(args) > 0 || *file == "" {
+			return fault.New(fault.Usage, "attacks show needs --attacks FILE; see train attacks show --help")
+		}
+		loc, err := time.LoadLocation(*zone)
+		if err != nil {
+			return fault.Field(fault.Usage, "zone", "--zone %q: want a name of the time zone database", *zone)
+		}
+		e.events.begin("attacks show")
+		set, err := attack.ReadFile(*file, loc)
+		if err != nil {
+			return err
+		}
+		ws := set.Windows()
+		e.events.result(map[string]any{"windows": ws}, func(w io.Writer) {
+			fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", "month", "attack", "start", "end", "length", "note")
+			for _, a := range ws {
+				fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", a.Month, a.ID, instant(a.Start), instant(a.End), time.Duration(a.End-a.Start)*time.Second, a.Note)
+			}
+		})
+		return nil
+	}
+}
+
+func setupSimulate(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	n := fs.Int("months", 3, "`N` months")
+	start := fs.String("start", "2024-06", "first `MONTH`")
+	rows := fs.Int("rows", 6845, "(attack, IP) `PAIRS` a month")
+	scale := fs.Float64("scale", 0.001, "`SHARE` of the requests a pair really makes; at least one is left")
+	background := fs.Int("background-ips", 2000, "`N` addresses a month outside of every attack")
+	seed := fs.Int64("seed", 0, "`N` that every draw starts from")
+	out := fs.String("out", "", "`DIR` to write; must not exist or be empty")
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 || *out == "" {
+			return fault.New(fault.Usage, "simulate needs --out DIR; see train simulate --help")
+		}
+		m, err := row.ParseMonth(*start)
+		if err != nil {
+			return fault.Field(fault.Usage, "start", "--start: %w", err)
+		}
+		e.events.begin("simulate")
+		res, err := pipeline.Simulate(ctx, pipeline.World{Start: m, Months: *n, Rows: *rows, Scale: *scale, BackgroundIPs: *background, Seed: *seed}, *out, threads(e.global.threads), e.events.send)
+		if err != nil {
+			return err
+		}
+		e.events.result(res, func(w io.Writer) {
+			for _, f := range res.Logs {
+				fmt.Fprintln(w, f)
+			}
+			fmt.Fprintf(w, "\nSimulated. Train on it with:\n  train run --demo, or train run --logs '%s/logs/*' --labels '%s/labels/blacklist-*.txt' … on a home of its own\n", *out, *out)
+		})
+		return nil
+	}
+}

@@ -1,0 +1,87 @@
+package pipeline
+
+import (
+	"time"
+
+	"sluice/featurestore/accesslog"
+	"sluice/featurestore/attack"
+	"sluice/featurestore/reputation"
+	"sluice/featurestore/row"
+	"sluice/featurestore/webrequest"
+	"sluice/train/evaluation"
+	"sluice/train/gbtree"
+)
+
+// Config is one run. Every field that can change a byte of the outcome enters
+// the version's hash; Home, Threads, Memory, Who and DryRun can't.
+type Config struct {
+	Home string
+	// World is "real" or "simulated"; a home holds one kind.
+	World string
+
+	Logs   []string // files, or "-"
+	Labels []string // AbuseIPDB exports
+
+	Train []row.Month // months to train on
+	LastN int         // or: the N months before the first test month
+	Test  []row.Month // months to test on; none means the latest labelled
+
+	Windows *attack.Set // nil: each month is one window
+	Zone    *time.Location
+	Access  accesslog.Options
+	Web     webrequest.Options
+	Filter  webrequest.Filter
+
+	LabelOptions    reputation.Options
+	LabelDefinition string // "", "L1" … "L6"
+
+	Columns         []string // of the model
+	Params          gbtree.Params
+	Rounds          int // num_boost_round
+	Tune            bool
+	Seed            int64
+	TargetPrecision float64
+	Gates           evaluation.GateConfig // MinPrecision is TargetPrecision unless set
+	ExpiresIn       time.Duration         // of a score after its as_of; 0 means 7 days
+
+	Threads int
+	Memory  int64 // bytes that reading logs may take; 0 means the default
+	DryRun  bool
+	Who     string
+}
+
+// DefaultRounds is num_boost_round where nothing is said: XGBoost's
+// scikit-learn default, 100.
+const DefaultRounds = 100
+
+// DefaultExpiry is how long a score counts after its as_of. Consumers of
+// reputation feeds drop entries after a week.
+const DefaultExpiry = 7 * 24 * time.Hour
+
+// Result is what a run came to.
+type Result struct {
+	World     string            `json:"world"`
+	Version   string            `json:"version,omitempty"`
+	Rerun     bool              `json:"rerun"` // the version existed: nothing was trained
+	Verdict   string            `json:"verdict,omitempty"`
+	Gate      GateResult        `json:"gate"`
+	Report    string            `json:"report,omitempty"` // path of report.html
+	Threshold *float64          `json:"threshold"`        // null where the model abstains
+	Main      *evaluation.Split `json:"-"`
+	DryRun    bool              `json:"dry_run,omitempty"`
+	Plan      []string          `json:"plan,omitempty"`
+	Service
+}
+
+// GateResult says whether the gates let the version pass.
+type GateResult struct {
+	Passed bool     `json:"passed"`
+	Failed []string `json:"failed,omitempty"` // one sentence a gate that did not
+}
+
+// Service is what is in service afterwards.
+type Service struct {
+	Champion string `json:"champion"`
+	Feed     string `json:"feed,omitempty"` // path of the feed written now
+	FeedRows int    `json:"feed_rows,omitempty"`
+}

@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"sluice/featurestore"
+	"sluice/featurestore/columns"
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+	"sluice/models/registry"
+	"sluice/models/rules"
+	"sluice/models/scorer"
+	"sluice/train/evaluation"
+)
+
+// Evaluate measures a version, or the baseline "rules" of the champion, on
+// months of the store as they are labelled now. It writes nothing.
+func Evaluate(ctx context.Context, c Config, model string, months []row.Month, sink Sink) (*evaluation.Split, error) {
+	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, Context: ctx})
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	reg := registry.Open(c.Home)
+	name := model
+	if model == "rules" || model == "champion" {
+		if name, err = reg.Champion(); err != nil {
+			return nil, err
+		}
+		if name == "" {
+			return nil, fault.Field(fault.NotFound, "model", "no version is in service yet; name one (see train versions)")
+		}
+	}
+	v, err := reg.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := scorer.Load(v)
+	if err != nil {
+		return nil, err
+	}
+	c.Test, c.Columns = months, s.FeatureNames()
+	for _, m := range months {
+		info, err := st.MonthInfo(m)
+		if err != nil {
+			return nil, err
+		}
+		if info.Labels.True+info.Labels.False == 0 {
+			return nil, fault.Field(fault.Invalid, "months", "month %s has no labelled rows; label it with train features build --labels", m)
+		}
+	}
+	t, err := readTable(st, months, c.Columns)
+	if err != nil {
+		return nil, err
+	}
+	b, err := v.ReadFile(registry.RulesFile)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := rules.Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	scores := s.ScoreFloat32(t.x, t.len(), c.Threads)
+	raw, confidence := make([]float64, len(scores)), make([]float64, len(scores))
+	for i, sc := range scores {
+		raw[i], confidence[i] = sc.Probability, sc.Confidence
+	}
+	in := testInput(&c, t, raw, nil)
+	in.Name = name + " on " + monthSpan(months)
+	in.Months = evaluation.Months{Train: monthNames(v.Manifest.Train), Test: monthNames(months)}
+	in.Calibrated = confidence
+	in.Operating = evaluation.OperatingChoice{Threshold: evaluation.NaN(), Target: evaluation.Float(0.8), Abstains: true}
+	if ev, err := readEvaluation(v); err == nil {
+		in.Operating = ev.Operating
+	}
+	in.RulesAtHalf = rs.BestF1.Flags(t.requestCount, t.sizeMean)
+	in.RulesOperating = rs.AtTarget.Flags(t.requestCount, t.sizeMean)
+	in.RulesAbstain = rs.AtTarget.Abstains
+	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Threads: c.Threads, Target: rs.Target})
+	if err != nil {
+		return nil, err
+	}
+	sendFigures(sink, &split)
+	return &split, nil
+}
+
+func readEvaluation(v registry.Version) (*evaluation.Evaluation, error) {
+	b, err := v.ReadFile(registry.EvaluationFile)
+	if err != nil {
+		return nil, err
+	}
+	var ev evaluation.Evaluation
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&ev); err != nil {
+		return nil, fault.New(fault.Corrupt, "%s: %w", v.Path(registry.EvaluationFile), err)
+	}
+	if ev.Main() == nil {
+		return nil, fault.New(fault.Corrupt, "%s holds no split", v.Path(registry.EvaluationFile))
+	}
+	return &ev, nil
+}
+
+// readTable reads the labelled rows of months.
+func readTable(st *featurestore.Store, months []row.Month, names []string) (*table, error) {
+	var rows []row.Row
+	var have []string
+	for _, m := range months {
+		month, err := st.ReadMonth(m)
+		if err != nil {
+			return nil, err
+		}
+		if have == nil {
+			have = month.Columns
+		}
+		rows = append(rows, month.Rows...)
+	}
+	if have == nil {
+		have = columns.Names()
+	}
+	return newTable(have, rows, names, groupNumbers{}, true)
+}

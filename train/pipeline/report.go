@@ -1,0 +1,197 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/featurestore"
+	"sluice/featurestore/columns"
+	"sluice/featurestore/row"
+	"sluice/models/drift"
+	"sluice/models/ensemble"
+	"sluice/models/registry"
+	"sluice/train/evaluation"
+	"sluice/train/report"
+)
+
+func hourText(hour int64) string { return time.Unix(hour*3600, 0).UTC().Format("2006-01-02T15") }
+
+// writeReport renders report and model card into the version.
+func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBytes int) error {
+	contrib := contributions(w.predictor, w.test, w.Threads)
+	im, err := w.importances(contrib)
+	if err != nil {
+		return err
+	}
+	deepest, leaves := 0, 0
+	for i := range w.model.Trees {
+		depth, n := treeShape(&w.model.Trees[i])
+		deepest, leaves = max(deepest, depth), leaves+n
+	}
+	in := report.Input{
+		Version: w.version, Simulated: w.World == featurestore.Simulated, Evaluation: *ev,
+		Model: report.Model{
+			Kind: "gradient-boosted trees", Objective: w.model.Objective, Trees: len(w.model.Trees), MaxDepth: deepest, Leaves: leaves,
+			Features: w.train.names, SchemaHash: columns.Hash(w.train.names), Bytes: int64(modelBytes), TrainMonths: monthNames(w.Train),
+			TrainRows: w.train.len(), TrainIPs: distinct(w.train.groups), TrainTrue: w.train.positives(),
+			Calibration: string(w.calibration.Kind), CalibrationOn: w.operating.ChosenOn, FormatVersion: "3.4.1",
+		},
+		Rules: &w.rules, Months: w.reportMonths(), Labels: w.reportLabels(), Importances: im,
+		Dependence: w.dependences(contrib, im), Drift: w.drift, Errors: w.dossiers(probabilities(w.predictor, w.test, w.Threads), contrib),
+		Config: w.settings(), Warnings: w.warnings,
+		Paths: report.Paths{Home: "HOME", Registry: "registry/" + w.version, GRPC: "127.0.0.1:9090", HTTP: "127.0.0.1:8080"},
+	}
+	out, err := report.Render(in)
+	if err != nil {
+		return err
+	}
+	for name, b := range map[string][]byte{registry.ReportHTMLFile: out.HTML, registry.ReportMDFile: out.Markdown, registry.CardFile: out.ModelCard} {
+		if err := d.WriteFile(name, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func distinct(groups []int) int {
+	g := slices.Clone(groups)
+	slices.Sort(g)
+	return len(slices.Compact(g))
+}
+
+// measureDrift holds the months of the store against the training rows.
+func (w *work) measureDrift() error {
+	p, err := drift.NewProfile(w.train.names, w.train.columnValues())
+	if err != nil {
+		return err
+	}
+	w.drift = drift.NewReport(p)
+	counted, err := p.Count(w.test.columnValues())
+	if err != nil {
+		return err
+	}
+	return w.drift.Add(monthSpan(w.Test), p, counted)
+}
+
+// columnValues is the table column by column.
+func (t *table) columnValues() [][]float64 {
+	f := len(t.names)
+	out := make([][]float64, f)
+	for j := range out {
+		out[j] = make([]float64, t.len())
+		for i := range out[j] {
+			out[j][i] = float64(t.x[i*f+j])
+		}
+	}
+	return out
+}
+
+func (w *work) reportMonths() []report.Month {
+	m := w.store.Manifest()
+	var out []report.Month
+	for _, mo := range m.Months {
+		train, test := slices.Contains(w.Train, mo.Month), slices.Contains(w.Test, mo.Month)
+		if !train && !test {
+			continue
+		}
+		role := "train"
+		if test {
+			role = "test"
+		}
+		r := report.Month{
+			Month: mo.Month.String(), Role: role, Rows: int(mo.Rows), Attacks: int(mo.Attacks),
+			True: int(mo.Labels.True), False: int(mo.Labels.False), Unknown: int(mo.Labels.Unknown),
+			LabelAsOf: mo.Month.End(time.UTC).Add(w.LabelOptions.Delay).Format(time.DateOnly),
+		}
+		for _, c := range mo.Missing {
+			r.Missing = append(r.Missing, c.Column+": "+c.Reason)
+		}
+		for _, s := range m.Sources {
+			if slices.ContainsFunc(s.Windows, func(sw featurestore.SourceWindow) bool { return sw.Month == mo.Month }) {
+				r.Files++
+				r.Lines += s.Lines
+				for _, n := range s.Rejects {
+					r.Rejected += n
+				}
+			}
+		}
+		r.Requests, r.IPs = w.monthCounts(mo.Month)
+		out = append(out, r)
+	}
+	return out
+}
+
+// monthCounts sums the labelled and unlabelled rows of a month.
+func (w *work) monthCounts(m row.Month) (requests int64, ips int) {
+	month, err := w.store.ReadMonth(m)
+	if err != nil {
+		return 0, 0
+	}
+	ids := groupNumbers{}
+	for i := range month.Rows {
+		requests += int64(month.Rows[i].Values[columns.RequestCount])
+		ids.of(month.Rows[i].IP)
+	}
+	return requests, len(ids)
+}
+
+func (w *work) reportLabels() report.Labels {
+	l := report.Labels{Source: "AbuseIPDB", Delay: fmt.Sprintf("%d days after the end of the month", int(w.LabelOptions.Delay.Hours()/24))}
+	var defs []string
+	for _, mo := range w.store.Manifest().Months {
+		if slices.Contains(w.Train, mo.Month) || slices.Contains(w.Test, mo.Month) {
+			defs = append(defs, mo.Labels.Definition)
+		}
+	}
+	slices.Sort(defs)
+	l.Definition = strings.Join(slices.Compact(defs), ", ")
+	if w.lists != nil {
+		l.Definition += ": " + w.lists.Sentence()
+	}
+	return l
+}
+
+func (w *work) settings() []report.Setting {
+	out := []report.Setting{
+		{Name: "num_boost_round", Value: strconv.Itoa(w.rounds)},
+		{Name: "seed", Value: strconv.FormatInt(w.Seed, 10)},
+		{Name: "target_precision", Value: strconv.FormatFloat(w.TargetPrecision, 'g', -1, 64)},
+	}
+	b, err := json.Marshal(w.params)
+	if err != nil {
+		return out
+	}
+	var m map[string]json.RawMessage
+	if json.Unmarshal(b, &m) != nil {
+		return out
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if name != "seed" {
+			out = append(out, report.Setting{Name: name, Value: strings.Trim(string(m[name]), `"`)})
+		}
+	}
+	return out
+}
+
+// treeShape is the depth of a tree in splits and its number of leaves.
+func treeShape(t *ensemble.Tree) (depth, leaves int) {
+	type at struct {
+		node  int32
+		depth int
+	}
+	for stack := []at{{0, 0}}; len(stack) > 0; {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if t.LeftChildren[n.node] < 0 {
+			depth, leaves = max(depth, n.depth), leaves+1
+			continue
+		}
+		stack = append(stack, at{t.LeftChildren[n.node], n.depth + 1}, at{t.RightChildren[n.node], n.depth + 1})
+	}
+	return depth, leaves
+}
