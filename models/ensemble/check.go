@@ -127,7 +127,7 @@ func (t *Tree) check(features int, seen []bool) ([]bool, error) {
 		if f := t.SplitIndices[i]; f < 0 || int(f) >= features {
 			return seen, invalid("split_indices", "[%d] is feature %d, the model has %d features", i, f, features)
 		}
-		if c := t.SplitConditions[i]; c != c {
+		if _, categorical := t.CategoriesOf(i); !categorical && t.SplitConditions[i] != t.SplitConditions[i] {
 			return seen, invalid("split_conditions", "[%d] is NaN: no value is on either side of it", i)
 		}
 		for _, c := range [2]struct {

@@ -140,7 +140,7 @@ func (c *compiled) link(p *Predictor, used map[slot]uint32, t *Tree, w float32) 
 // decision is inner node n of t without its children; a categorical split's
 // set is appended to cats.
 func (p *Predictor) decision(used map[slot]uint32, t *Tree, n int32, cats *[]uint32) linkedNode {
-	set, categorical := t.categories(n)
+	set, categorical := t.CategoriesOf(n)
 	if !categorical {
 		return linkedNode{threshold: orderedKey(t.SplitConditions[n]), slot: p.slotOf(used, t, n), cat: -1}
 	}
@@ -204,8 +204,9 @@ func (t *Tree) size() (depth, leaves int) {
 
 func (t *Tree) categorical() bool { return len(t.CategoriesNodes) > 0 }
 
-// categories gives the set of a categorical node.
-func (t *Tree) categories(n int32) (set []int32, ok bool) {
+// CategoriesOf is the set of categories that node n sends right; ok is false for
+// a node without a categorical split.
+func (t *Tree) CategoriesOf(n int32) (set []int32, ok bool) {
 	if int(n) >= len(t.SplitType) || t.SplitType[n] != 1 {
 		return nil, false
 	}

@@ -61,6 +61,9 @@ func NewPredictor(m *Model, o PredictorOptions) (*Predictor, error) {
 				"a gblinear model has no rounds to choose from: leave iteration_range out")
 		}
 		p.linear = append([]float32(nil), m.Linear...)
+		for g := range base { // XGBoost starts every output of gblinear at the first one's
+			base[g] = base[0]
+		}
 		return p, nil
 	}
 	from, to, err := m.treeRange(o.IterationRange)

@@ -15,13 +15,19 @@ import (
 // Infinity and -Infinity besides. (encoding/json refuses those three, and is
 // slower: a model is one large heap of numbers.)
 type jsonParser struct {
-	data  []byte
-	at    int
-	depth int
+	data     []byte
+	at       int
+	depth    int
+	maxDepth int
 }
 
-func parseJSON(data []byte) (value, error) {
-	p := jsonParser{data: data}
+func parseJSON(data []byte) (value, error) { return parseJSONTo(data, maxDepth) }
+
+// parseDeepJSON is parseJSON for dumps, which nest as deep as their trees.
+func parseDeepJSON(data []byte) (value, error) { return parseJSONTo(data, maxDumpDepth) }
+
+func parseJSONTo(data []byte, depth int) (value, error) {
+	p := jsonParser{data: data, maxDepth: depth}
 	v, err := p.value()
 	if err != nil {
 		return v, err
@@ -73,8 +79,8 @@ func (p *jsonParser) value() (value, error) {
 	}
 	switch c := p.data[p.at]; c {
 	case '{', '[':
-		if p.depth++; p.depth > maxDepth {
-			return value{}, p.errorf("nests deeper than %d levels: this is not a model", maxDepth)
+		if p.depth++; p.depth > p.maxDepth {
+			return value{}, p.errorf("nests deeper than %d levels: this is not a model", p.maxDepth)
 		}
 		defer func() { p.depth-- }()
 		p.at++

@@ -131,7 +131,7 @@ func readLearner(root cursor, m *ensemble.Model) error {
 		if a.kind != objectKind {
 			return a.errorf(fault.Invalid, "is %v: expected an object", a.kind)
 		}
-		m.Attributes = a.texts("")
+		m.Attributes = a.texts()
 	}
 	booster, err := learner.need("gradient_booster", objectKind)
 	if err != nil {
@@ -222,14 +222,15 @@ func readObjective(learner cursor, m *ensemble.Model) error {
 	m.ObjectiveParams = map[string]map[string]string{}
 	for i := range o.members {
 		if b := &o.members[i]; b.kind == objectKind {
-			m.ObjectiveParams[b.name] = cursor{&b.value, ""}.texts("")
+			m.ObjectiveParams[b.name] = cursor{&b.value, ""}.texts()
 		}
 	}
 	return nil
 }
 
-// readBooster takes both layouts of dart: a booster named dart around a gbtree
-// (up to 3.0), and weight_drop inside a gbtree's model (3.1).
+// readBooster takes the three layouts of dart: a booster named dart around a
+// gbtree (up to 3.2), and a gbtree with weight_drop beside its model (3.3) or
+// inside (3.4).
 func readBooster(b cursor, m *ensemble.Model) error {
 	name, err := b.text("name")
 	if err != nil {
@@ -251,24 +252,25 @@ func readBooster(b cursor, m *ensemble.Model) error {
 		m.Linear, err = model.float32s("weights", false)
 		return err
 	case "dart":
-		if m.WeightDrop, err = b.float32s("weight_drop", true); err != nil {
-			return err
-		}
-		if g, ok := b.member("gbtree"); ok {
-			b = g
-		}
+		m.WeightDrop = []float32{} // checked against the trees
 	default:
 		n, _ := b.member("name")
 		return n.errorf(fault.Unsupported, "is %s: expected gbtree, dart or gblinear", quote(name))
 	}
-	model, err := b.need("model", objectKind)
+	inner := b
+	if g, ok := b.member("gbtree"); ok && name == "dart" {
+		inner = g
+	}
+	model, err := inner.need("model", objectKind)
 	if err != nil {
 		return err
 	}
-	if _, ok := model.member("weight_drop"); ok {
-		m.Booster = "dart"
-		if m.WeightDrop, err = model.float32s("weight_drop", false); err != nil {
-			return err
+	for _, c := range [2]cursor{b, model} {
+		if _, ok := c.member("weight_drop"); ok {
+			m.Booster = "dart"
+			if m.WeightDrop, err = c.float32s("weight_drop", false); err != nil {
+				return err
+			}
 		}
 	}
 	return readTrees(model, m)

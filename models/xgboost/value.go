@@ -47,6 +47,9 @@ func (k kind) String() string { return kindNames[k] }
 // maxDepth is how deep documents may nest; a model needs eight levels.
 const maxDepth = 32
 
+// maxDumpDepth is how deep a JSON dump may nest: two levels per level of a tree.
+const maxDumpDepth = 2000
+
 // A cursor is a value with the path that leads to it, for errors.
 type cursor struct {
 	*value
@@ -204,13 +207,10 @@ func (c cursor) strings(name string) ([]string, error) {
 
 // texts is an object member as a map; members that are not strings are left
 // out (only training needs them).
-func (c cursor) texts(skip string) map[string]string {
+func (c cursor) texts() map[string]string {
 	out := map[string]string{}
 	for i := range c.members {
 		m := &c.members[i]
-		if m.name == skip {
-			continue
-		}
 		switch m.kind {
 		case stringKind:
 			out[m.name] = m.str
