@@ -1,0 +1,122 @@
+package simulate
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/klauspost/compress/gzip"
+
+	"sluice/featurestore/fault"
+)
+
+// writeAtomic writes one file whole or not at all; gzip by its name.
+func writeAtomic(path string, write func(*bufio.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fault.Field(fault.Invalid, "out", "simulated data: %w", err)
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	if err != nil {
+		return fault.Field(fault.Invalid, "out", "simulated data: %w", err)
+	}
+	defer f.Cleanup()
+	var out io.Writer = f
+	var z *gzip.Writer
+	if strings.HasSuffix(path, ".gz") {
+		z = gzip.NewWriter(f)
+		out = z
+	}
+	b := bufio.NewWriterSize(out, 64<<10)
+	if err := write(b); err != nil {
+		return err
+	}
+	if err := b.Flush(); err != nil {
+		return fault.Wrap(err, "%s", path)
+	}
+	if z != nil {
+		if err := z.Close(); err != nil {
+			return fault.Wrap(err, "%s", path)
+		}
+	}
+	return fault.Wrap(f.CloseAtomicallyReplace(), "%s", path)
+}
+
+// Files are what Write wrote, by purpose; paths are below its folder.
+type Files struct {
+	Logs       []string // in order of time
+	Attacks    string
+	Labels     map[string][]string // by shape: check, check-csv, blacklist, plain, csv, late
+	SilentDrop []string
+	Spur       []string
+	Truth      string
+	Manifest   string
+}
+
+// manifest says what the folder holds and how to make it again.
+type manifest struct {
+	Simulated  bool    `json:"simulated"`
+	Note       string  `json:"note"`
+	Seed       int64   `json:"seed"`
+	Start      string  `json:"start"`
+	Months     int     `json:"months"`
+	Rows       int     `json:"rows"`
+	Scale      float64 `json:"scale"`
+	Background int     `json:"background_ips"`
+	Format     Format  `json:"format"`
+	Requests   int64   `json:"requests"`
+	LogFiles   int     `json:"log_files"`
+}
+
+// Write writes the whole world under dir: logs, attacks.csv, labels in every
+// shape that AbuseIPDB exports, silent-drop records, a Spur feed, truth.jsonl
+// and manifest.json, which comes last and says that the data is simulated. A
+// dir that holds anything already is refused (fault.Exists). Addresses are
+// written in full: they are nobody's on purpose.
+func (w *World) Write(ctx context.Context, dir string, o WriteOptions) (*Files, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if es, err := os.ReadDir(dir); err == nil && len(es) > 0 {
+		return nil, fault.Field(fault.Exists, "out", "%s is not empty; give a new folder for simulated data", dir)
+	}
+	f := &Files{Labels: map[string][]string{}}
+	var all, before int64
+	for i := range w.cfg.Months {
+		all += w.get(i).requests(o.Format)
+	}
+	progress := o.Progress
+	for i := range w.cfg.Months {
+		if progress != nil {
+			o.Progress = func(done, _ int64) { progress(before+done, all) }
+		}
+		logs, err := w.WriteMonth(ctx, filepath.Join(dir, "logs"), i, o)
+		if err != nil {
+			return nil, err
+		}
+		f.Logs = append(f.Logs, logs...)
+		before += w.get(i).requests(o.Format)
+	}
+	for _, step := range []func(context.Context, string, *Files) error{w.writeAttacks, w.writeLabels, w.writeSilentDrop, w.writeSpur, w.writeTruth} {
+		if ctx.Err() != nil {
+			return nil, fault.As(fault.Interrupted, ctx.Err())
+		}
+		if err := step(ctx, dir, f); err != nil {
+			return nil, err
+		}
+	}
+	f.Manifest = filepath.Join(dir, "manifest.json")
+	return f, writeAtomic(f.Manifest, func(b *bufio.Writer) error {
+		e := json.NewEncoder(b)
+		e.SetIndent("", "  ")
+		return e.Encode(manifest{
+			Simulated: true, Note: "Every file here is simulated: no address, page or report in it is real.",
+			Seed: w.cfg.Seed, Start: w.cfg.Start.String(), Months: w.cfg.Months, Rows: w.cfg.Rows, Scale: w.cfg.Scale,
+			Background: w.cfg.BackgroundIPs, Format: o.Format, Requests: all, LogFiles: len(f.Logs),
+		})
+	})
+}
