@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/featurestore/row"
+	"sluice/featurestore/webrequest"
 )
 
 // parseIP reads an address as row.ParseIP does, without allocating for one
@@ -55,26 +56,8 @@ func clientAddress(logged, forwarded string, trusted []netip.Prefix) (netip.Addr
 	if !ok {
 		return netip.Addr{}, BadIP
 	}
-	if len(trusted) == 0 {
-		return a, Accepted
-	}
-	for forwarded != "" && isTrusted(a, trusted) {
-		i := strings.LastIndexByte(forwarded, ',')
-		next, ok := parseIP(strings.TrimSpace(forwarded[i+1:]))
-		if !ok {
-			break
-		}
-		a = next
-		forwarded = forwarded[:max(i, 0)]
+	if len(trusted) > 0 {
+		a = webrequest.ClientIP(a, forwarded, trusted)
 	}
 	return a, Accepted
-}
-
-func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {
-	for _, p := range trusted {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }

@@ -120,7 +120,7 @@ func setUp(format string, sample []byte, o Options) *choice {
 		if err != nil {
 			return c.fail(err)
 		}
-		if f.available.Has(webrequest.FieldTimeFirstbyte) == false && endsInSeconds(all, f) {
+		if !f.available.Has(webrequest.FieldTimeFirstbyte) && endsInSeconds(all, f) {
 			f.firstbyte = true
 			f.available |= webrequest.FieldTimeFirstbyte
 			c.notes = append(c.notes, "the last number of a line is time_firstbyte")
@@ -198,6 +198,8 @@ func choose(sample []byte, o Options) (*choice, error) {
 		switch {
 		case c.err != nil:
 			return nil, c.err
+		case c.tried == 0:
+			return nil, ErrEmpty
 		case c.good == 0:
 			return nil, fault.New(fault.Invalid, "no line reads as %s (%s)", o.Format, c.why())
 		}
@@ -209,6 +211,9 @@ func choose(sample []byte, o Options) (*choice, error) {
 	var usage error
 	for _, format := range tried {
 		c := setUp(format, sample, o)
+		if c.header && c.tried == 0 && c.err == nil {
+			return nil, ErrEmpty // a header alone
+		}
 		if c.err != nil || c.good == 0 {
 			why = append(why, fmt.Sprintf("%s (%s)", format, c.why()))
 			if format != CSV && format != TSV && c.err != nil && fault.FieldOf(c.err) != "" && usage == nil && setUpWorks(format, sample, o) {

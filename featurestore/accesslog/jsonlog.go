@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode"
 
 	"sluice/featurestore/webrequest"
 )
@@ -20,17 +21,13 @@ type jsonNode struct {
 	column column
 	fields map[string]*jsonNode
 	inside []column    // the columns of this field and all beneath it
+	seen   int64       // number of the last line that had this field, if it has fields
 	hints  []*jsonNode // the field that stood at each position of the last line
 }
 
-// field finds the field of a name. The lines of a log have their fields in the
-// same order, so the field that stood at this position before is tried first.
+// field finds the field of a name that stood at this position, and remembers
+// it for the next line.
 func (n *jsonNode) field(position int, name []byte) *jsonNode {
-	if position < len(n.hints) {
-		if f := n.hints[position]; f.name == string(name) {
-			return f
-		}
-	}
 	f := n.fields[string(name)]
 	if f == nil {
 		if len(n.fields) >= maxNames+int(numColumns) {
@@ -38,6 +35,10 @@ func (n *jsonNode) field(position int, name []byte) *jsonNode {
 		}
 		f = &jsonNode{name: string(name)}
 		n.fields[f.name] = f
+	}
+	// Only a name that stands in the line as it is can be looked for there.
+	if strings.ContainsAny(f.name, "\"\\") || strings.IndexFunc(f.name, unicode.IsControl) >= 0 {
+		return f
 	}
 	switch {
 	case position < len(n.hints):
@@ -88,6 +89,7 @@ type jsonParser struct {
 	record
 	scan jsonScanner
 	root *jsonNode
+	line int64 // lines so far
 }
 
 func newJSONParser(l *layout, o Options) *jsonParser {
@@ -133,6 +135,7 @@ func (n *jsonNode) set(c column) {
 
 func (p *jsonParser) parse(line []byte, req *webrequest.Request) Reason {
 	p.clear()
+	p.line++
 	p.scan = jsonScanner{b: line}
 	p.scan.blank()
 	if p.scan.i >= len(line) || line[p.scan.i] != '{' || !p.object(p.root, 0) {
@@ -155,18 +158,24 @@ func (p *jsonParser) object(n *jsonNode, depth int) bool {
 		if s.i >= len(s.b) || s.b[s.i] != '"' {
 			return false
 		}
-		name, grown, ok := s.text(p.scratch)
-		p.scratch = grown
-		if !ok || !s.colon() {
-			return false
-		}
-		f := n.field(position, name)
-		if f == nil || len(f.inside) == 0 {
-			ok = s.skip(depth + 1)
+		// The lines of a log have their fields in the same order, so the field
+		// that stood at this position before is tried first.
+		var f *jsonNode
+		if position < len(n.hints) && s.name(n.hints[position].name) {
+			f = n.hints[position]
 		} else {
-			ok = p.value(f, depth+1)
+			name, grown, ok := s.text(p.scratch)
+			p.scratch = grown
+			if !ok || !s.colon() {
+				return false
+			}
+			f = n.field(position, name)
 		}
-		if !ok {
+		if f == nil || len(f.inside) == 0 {
+			if !s.skip(depth + 1) {
+				return false
+			}
+		} else if !p.value(f, depth+1) {
 			return false
 		}
 		if done, ok := s.next(true); done || !ok {
@@ -178,8 +187,13 @@ func (p *jsonParser) object(n *jsonNode, depth int) bool {
 // value reads the value of a field that a column hangs on. It replaces
 // whatever an earlier field of the same name has set.
 func (p *jsonParser) value(f *jsonNode, depth int) (ok bool) {
-	for _, c := range f.inside {
-		p.values[c] = nil
+	if f.fields != nil {
+		if f.seen == p.line {
+			for _, c := range f.inside {
+				p.values[c] = nil
+			}
+		}
+		f.seen = p.line
 	}
 	s := &p.scan
 	if s.i >= len(s.b) {
@@ -193,7 +207,7 @@ func (p *jsonParser) value(f *jsonNode, depth int) (ok bool) {
 		if f.fields != nil {
 			return p.object(f, depth)
 		}
-		return s.skip(depth)
+		ok = s.skip(depth)
 	case '[':
 		text, ok = p.list(depth)
 	case 'n':

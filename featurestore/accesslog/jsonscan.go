@@ -17,7 +17,14 @@ type jsonScanner struct {
 	i int
 }
 
+// blank passes white space; most often there is none.
 func (s *jsonScanner) blank() {
+	if s.i < len(s.b) && s.b[s.i] <= ' ' {
+		s.blanks()
+	}
+}
+
+func (s *jsonScanner) blanks() {
 	for s.i < len(s.b) {
 		switch s.b[s.i] {
 		case ' ', '\t', '\n', '\r':
@@ -94,10 +101,12 @@ func (s *jsonScanner) skipText() (plain, ascii, ok bool) {
 			}
 		case c < 0x20:
 			return false, false, false
-		default:
-			if c >= utf8.RuneSelf {
-				ascii = false
+		case c >= utf8.RuneSelf:
+			ascii = false
+			for i < len(b) && b[i] >= utf8.RuneSelf {
+				i++
 			}
+		default: // the last seven bytes of the line
 			i++
 		}
 	}
@@ -273,10 +282,6 @@ func (s *jsonScanner) open(depth int) (done, ok bool) {
 
 // next passes the comma or closing bracket behind a member.
 func (s *jsonScanner) next(object bool) (done, ok bool) {
-	end := byte(']')
-	if object {
-		end = '}'
-	}
 	s.blank()
 	if s.i >= len(s.b) {
 		return false, false
@@ -287,7 +292,8 @@ func (s *jsonScanner) next(object bool) (done, ok bool) {
 		s.blank()
 		return false, true
 	}
-	return c == end, c == end
+	done = c == '}' && object || c == ']' && !object
+	return done, done
 }
 
 func (s *jsonScanner) skipName() bool {
@@ -296,6 +302,23 @@ func (s *jsonScanner) skipName() bool {
 	}
 	_, _, ok := s.skipText()
 	return ok && s.colon()
+}
+
+// name passes the name of a member and its colon if it is the one expected,
+// written without escapes.
+func (s *jsonScanner) name(want string) bool {
+	i := s.i + 1
+	end := i + len(want)
+	if end+1 >= len(s.b) || s.b[end] != '"' || string(s.b[i:end]) != want {
+		return false
+	}
+	from := s.i
+	s.i = end + 1
+	if !s.colon() {
+		s.i = from
+		return false
+	}
+	return true
 }
 
 func (s *jsonScanner) colon() bool {

@@ -20,19 +20,20 @@ import (
 // its format; Scan reads it all, once. BytesRead may be called at any time;
 // the other methods not while Scan runs.
 type Log struct {
-	name    string
-	file    *os.File // nil if the reader is the caller's
-	size    int64
-	opts    Options
-	raw     *rawReader
-	plain   *plainReader
-	sample  []byte // the start of the plain bytes, not scanned yet
-	ended   error  // what ended the plain bytes within the sample; nil if nothing did
-	end     func() // ends the decompressor; may be nil
-	chosen  *choice
-	scanned atomic.Bool
-	stats   Stats
-	sum     string
+	name      string
+	file      *os.File // nil if the reader is the caller's
+	size      int64
+	opts      Options
+	raw       *rawReader
+	plain     *plainReader
+	sample    []byte // the start of the plain bytes, not scanned yet
+	ended     error  // what ended the plain bytes within the sample; nil if nothing did
+	end       func() // ends the decompressor; may be nil
+	chosen    *choice
+	blockSize int
+	scanned   atomic.Bool
+	stats     Stats
+	sum       string
 }
 
 // Open opens a file; "-" is the standard input. Gzip, also of several members,
@@ -81,7 +82,7 @@ func newLog(name string, r io.Reader, size int64, o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{name: name, size: size, opts: o, raw: &rawReader{r: r, hash: sha256.New()}}
+	l := &Log{name: name, size: size, opts: o, blockSize: defaultBlock, raw: &rawReader{r: r, hash: sha256.New()}}
 	if l.plain, l.end, err = decompress(l.raw); err != nil {
 		return nil, l.readFault(err, 0)
 	}
@@ -115,7 +116,10 @@ func (l *Log) look() error {
 		if l.ended != nil && l.ended != io.EOF {
 			return l.readFault(l.ended, int64(bytes.Count(whole, []byte{'\n'})))
 		}
-		if len(content(whole, lines{}, false)) == 0 {
+		if l.ended == nil && len(whole) == 0 {
+			return fault.Field(fault.Invalid, l.name, "log %s: the first %d MiB hold no line break; it is no text log", l.name, want>>20)
+		}
+		if errors.Is(err, ErrEmpty) || len(content(whole, lines{}, false)) == 0 {
 			return fault.Field(fault.Invalid, l.name, "log %s: %w", l.name, ErrEmpty)
 		}
 		return fault.Wrap(err, "log %s", l.name)

@@ -14,6 +14,7 @@ type record struct {
 	*layout
 	opts     Options
 	separate bool               // path and query are fields of their own, used as they are
+	sourced  []column           // those that the log has
 	values   [numColumns][]byte // nil for a null
 	scratch  []byte             // text that does not stand in the line as it is
 	clock    clock
@@ -21,7 +22,14 @@ type record struct {
 
 func newRecord(l *layout, o Options) record {
 	path := l.source[colPath]
-	return record{layout: l, opts: o, separate: path != "" && (l.source[colQuery] != "" || plainName(path) == "uri_path")}
+	r := record{layout: l, opts: o}
+	for c, source := range l.source {
+		if source != "" {
+			r.sourced = append(r.sourced, column(c))
+		}
+	}
+	r.separate = path != "" && (l.source[colQuery] != "" || plainName(path) == "uri_path")
+	return r
 }
 
 func (r *record) clear() {
@@ -76,6 +84,11 @@ func (r *record) fill(req *webrequest.Request) (reason Reason) {
 	req.AccessMethod = r.present(colAccess)
 	req.AgentType = r.present(colAgentType)
 	req.RefererClass = r.present(colRefererClass)
+	for _, c := range r.sourced {
+		if r.values[c] == nil {
+			req.Nulls |= columnFacts[c].fields
+		}
+	}
 	return Accepted
 }
 
@@ -127,37 +140,35 @@ func isNullWord(v []byte) bool {
 	return false
 }
 
-// request fills method, host, path and query.
+// request fills method, host, authority, path and query.
 func (r *record) request(req *webrequest.Request) {
-	var authority, query string
+	req.URIHost = r.str(colHost)
 	switch {
 	case r.source[colRequest] != "":
-		req.HTTPMethod, authority, req.URIPath, req.URIQuery = splitRequestLine(r.str(colRequest))
-		req.URIHost = r.str(colHost)
-		if r.present(colHost) == "" && authority != "" {
-			req.URIHost = authority
-		}
+		setTarget(req, webrequest.SplitRequestLine(r.str(colRequest)))
 		return
 	case r.separate:
 		req.URIPath = r.str(colPath)
 	case r.source[colPath] != "":
-		authority, req.URIPath, query = splitTarget(r.str(colPath))
+		req.Authority, req.URIPath, req.URIQuery = webrequest.SplitTarget(r.str(colPath))
 	default:
-		authority, req.URIPath, query = splitTarget(r.str(colTarget))
+		req.Authority, req.URIPath, req.URIQuery = webrequest.SplitTarget(r.str(colTarget))
 	}
 	req.HTTPMethod = r.str(colMethod)
-	req.URIHost = r.str(colHost)
-	if r.present(colHost) == "" && authority != "" {
-		req.URIHost = authority
+	if req.URIQuery == "" {
+		req.URIQuery = r.query()
 	}
-	if query == "" {
-		if query = r.present(colQuery); query != "" && query[0] != '?' {
-			start := len(r.scratch)
-			r.scratch = append(append(r.scratch, '?'), query...)
-			query = alias(r.scratch[start:])
-		}
+}
+
+// query is webrequest.WithMark of the query's own field, made in the scratch.
+func (r *record) query() string {
+	q := r.present(colQuery)
+	if q == "" || q[0] == '?' {
+		return q
 	}
-	req.URIQuery = query
+	start := len(r.scratch)
+	r.scratch = append(append(r.scratch, '?'), q...)
+	return alias(r.scratch[start:])
 }
 
 func (r *record) tri(c column) webrequest.Tri {

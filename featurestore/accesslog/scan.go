@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	blockSize = 256 << 10
-	shownText = 1 << 10 // how much of a line that is too long is shown
+	defaultBlock = 256 << 10
+	shownText    = 1 << 10 // how much of a line that is too long is shown
 )
 
 // block is a piece of the log with whole records, and what was found in it.
@@ -158,7 +158,8 @@ type blockReader struct {
 // next fills a block with whole records; false at the end.
 func (r *blockReader) next(ctx context.Context, b *block) bool {
 	maxLine := r.log.opts.MaxLine
-	size := blockSize
+	block := r.log.blockSize
+	size := block
 	b.data = append(b.data, r.carry...)
 	r.carry = r.carry[:0]
 	for ctx.Err() == nil {
@@ -186,7 +187,7 @@ func (r *blockReader) next(ctx context.Context, b *block) bool {
 			r.skipLine()
 			return true
 		}
-		size = max(2*size, len(b.data)+blockSize)
+		size = max(2*size, len(b.data)+block)
 	}
 	return false
 }

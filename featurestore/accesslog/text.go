@@ -97,9 +97,7 @@ func (p *textParser) parse(line []byte, req *webrequest.Request) Reason {
 		return BadSize
 	}
 	req.HTTPStatus = alias(status)
-	var authority string
-	req.HTTPMethod, authority, req.URIPath, req.URIQuery = splitRequestLine(alias(request))
-
+	setTarget(req, webrequest.SplitRequestLine(alias(request)))
 	if p.agents {
 		rest = p.refererAndAgent(rest, req)
 	}
@@ -111,13 +109,12 @@ func (p *textParser) parse(line []byte, req *webrequest.Request) Reason {
 	if len(p.extras) > 0 {
 		p.extraFields(rest, req)
 	}
-	if req.URIHost == "" || req.URIHost == "-" {
-		if authority != "" {
-			req.URIHost = authority
-		}
-	}
 	req.IP, reason = clientAddress(alias(addr), req.XForwardedFor, p.opts.TrustedProxies)
 	return reason
+}
+
+func setTarget(req *webrequest.Request, t webrequest.Target) {
+	req.HTTPMethod, req.Authority, req.URIPath, req.URIQuery = t.Method, t.Authority, t.Path, t.Query
 }
 
 // time finds the bracketed time and gives what follows it. A user name may
@@ -274,6 +271,10 @@ func (p *textParser) refererAndAgent(rest []byte, req *webrequest.Request) []byt
 	for n := 0; n < 2; {
 		b := afterBlank(rest)
 		if len(b) == 0 {
+			req.Nulls |= webrequest.FieldUserAgent
+			if n == 0 {
+				req.Nulls |= webrequest.FieldReferer
+			}
 			return nil
 		}
 		var value []byte

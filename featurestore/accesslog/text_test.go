@@ -1,7 +1,7 @@
 package accesslog
 
 import (
-	"net/netip"
+	"cmp"
 	"testing"
 
 	"sluice/featurestore/webrequest"
@@ -120,7 +120,7 @@ func TestTextLines(t *testing.T) {
 			if reason != Accepted {
 				return
 			}
-			got := want{Accepted, r.IP.String(), r.Time, r.URIHost, r.HTTPMethod, r.URIPath, r.URIQuery, r.HTTPStatus, r.ResponseSize,
+			got := want{Accepted, r.IP.String(), r.Time, cmp.Or(r.URIHost, r.Authority), r.HTTPMethod, r.URIPath, r.URIQuery, r.HTTPStatus, r.ResponseSize,
 				r.Referer, r.UserAgent, r.XForwardedFor, r.ContentType, r.TimeFirstbyte}
 			if got != c.want {
 				t.Errorf("\n%+v, want\n%+v", got, c.want)
@@ -129,48 +129,6 @@ func TestTextLines(t *testing.T) {
 				t.Error("a text line always has a size")
 			}
 		})
-	}
-}
-
-func prefixes(s ...string) (all []netip.Prefix) {
-	for _, p := range s {
-		all = append(all, netip.MustParsePrefix(p))
-	}
-	return all
-}
-
-// The rules of a request line, one vector each.
-func TestSplitRequestLine(t *testing.T) {
-	for line, want := range map[string][4]string{
-		"GET / HTTP/1.1":                         {"GET", "", "/", ""},
-		"GET /a?b?c HTTP/1.1":                    {"GET", "", "/a", "?b?c"},
-		"GET /a? HTTP/1.1":                       {"GET", "", "/a", "?"},
-		"GET /a b c HTTP/1.1":                    {"GET", "", "/a b c", ""},
-		"GET /a b":                               {"GET", "", "/a b", ""},
-		"GET /":                                  {"GET", "", "/", ""},
-		"GET HTTP/1.1":                           {"GET", "", "HTTP/1.1", ""},
-		"GET  HTTP/1.1":                          {"GET", "", "", ""},
-		"GET / HTTP/1.1 ":                        {"GET", "", "/ HTTP/1.1 ", ""},
-		"M-SEARCH * HTTP/1.1":                    {"M-SEARCH", "", "*", ""},
-		"CONNECT h.example:443 HTTP/1.1":         {"CONNECT", "", "h.example:443", ""},
-		"GET http://h.example HTTP/1.1":          {"GET", "h.example", "/", ""},
-		"GET HTTPS://H.example:8/p?q#f HTTP/1.1": {"GET", "H.example:8", "/p", "?q#f"},
-		"GET http://h.example?x=1 HTTP/1.1":      {"GET", "h.example", "/", "?x=1"},
-		"GET http://h.example#f HTTP/1.1":        {"GET", "h.example", "/#f", ""},
-		"GET http:// HTTP/1.1":                   {"GET", "", "/", ""},
-		"get / HTTP/1.1":                         {},
-		"":                                       {},
-		"-":                                      {},
-		" / HTTP/1.1":                            {},
-		`\x16\x03\x01`:                           {},
-		"ABCDEFGHIJKLMNOPQRST / HTTP/1.1":        {"ABCDEFGHIJKLMNOPQRST", "", "/", ""},
-		"ABCDEFGHIJKLMNOPQRSTU / HTTP/1.1":       {},
-		"GET1 / HTTP/1.1":                        {},
-	} {
-		m, a, p, q := splitRequestLine(line)
-		if got := [4]string{m, a, p, q}; got != want {
-			t.Errorf("%q: %q, want %q", line, got, want)
-		}
 	}
 }
 

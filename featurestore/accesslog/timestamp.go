@@ -54,7 +54,7 @@ func (k *clock) clf(s []byte) (sec int64, nanos int32, ok bool) {
 	if len(s) < 20 || s[11] != ':' {
 		return 0, 0, false
 	}
-	if [11]byte(s) != k.clfDay {
+	if s[2] != '/' || [11]byte(s) != k.clfDay {
 		day, ok1 := two(s[0:])
 		year, ok2 := four(s[7:])
 		month := monthByName(s[3:6])
@@ -83,7 +83,7 @@ func (k *clock) iso(s []byte) (sec int64, nanos int32, ok bool) {
 	if len(s) < 19 || s[10] != 'T' && s[10] != ' ' && s[10] != 't' {
 		return 0, 0, false
 	}
-	if [10]byte(s) != k.isoDay {
+	if s[4] != '-' || [10]byte(s) != k.isoDay {
 		year, ok1 := four(s[0:])
 		month, ok2 := two(s[5:])
 		day, ok3 := two(s[8:])
@@ -113,7 +113,7 @@ func (k *clock) iso(s []byte) (sec int64, nanos int32, ok bool) {
 
 // zoneOffset is the number of seconds that a zone is ahead of UTC.
 func (k *clock) zoneOffset(s []byte) (int64, bool) {
-	if len(s) == 5 && [5]byte(s) == k.zone {
+	if len(s) == 5 && s[0] != 0 && [5]byte(s) == k.zone {
 		return k.offset, true
 	}
 	switch string(s) {
