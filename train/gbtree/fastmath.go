@@ -25,12 +25,14 @@ const (
 	expC0      = 0x1.c6af84b912394p-5 / 32 / 32 / 32
 	expC1      = 0x1.ebfce50fac4f3p-3 / 32 / 32
 	expC2      = 0x1.62e42ff0c52d6p-1 / 32
+
+	expUnderflow = -0x1.5d58ap+6 // ln of the smallest normal float32, nearly
 )
 
 // expf is e^x for x below 88.72, where e^x is a finite float32. Results that
 // would not be normal float32 numbers are 0; NaN stays NaN.
 func expf(x float32) float32 {
-	if x < -0x1.5d58ap+6 { // below ln of the smallest normal float32
+	if x < expUnderflow {
 		return 0
 	}
 	z := float64(expInvLn2N * float64(x))

@@ -3,6 +3,7 @@ package gbtree
 import (
 	"container/heap"
 	"context"
+	"slices"
 
 	"sluice/models/ensemble"
 )
@@ -127,9 +128,7 @@ func (g *histGrower) grow(ctx context.Context, gpair []gradientPair, margin []fl
 // plant makes the root and looks for its split.
 func (g *histGrower) plant(gpair []gradientPair) *histNode {
 	root := &histNode{end: len(g.identity), bounds: unbounded, path: g.inter.root(), hist: g.takeHist()}
-	parallel(g.threads, len(g.q.blocks), func(b int) {
-		g.q.sumBlock(root.hist, &g.q.blocks[b], gpair, g.identity)
-	})
+	g.sum([]sumTask{{built: root}}, gpair)
 	if g.dense {
 		for i := range g.q.nbins(0) {
 			root.sum = root.sum.add(gradStats{root.hist[2*i], root.hist[2*i+1]})
@@ -185,28 +184,61 @@ func (g *histGrower) build(parents []*histNode, gpair []gradientPair) []*histNod
 		return nil
 	}
 	children := make([]*histNode, 0, 2*len(parents))
-	built := make([]*histNode, len(parents))
-	rest := make([]*histNode, len(parents))
+	tasks := make([]sumTask, len(parents))
 	for i, n := range parents {
 		l, r := g.children(n)
 		children = append(children, l, r)
-		built[i], rest[i] = l, r
+		tasks[i] = sumTask{built: l, rest: r}
 		if n.best.right.h < n.best.left.h {
-			built[i], rest[i] = r, l
+			tasks[i] = sumTask{built: r, rest: l}
 		}
-		built[i].hist = g.takeHist()
-		rest[i].hist, n.hist = n.hist, nil
+		tasks[i].built.hist = g.takeHist()
+		tasks[i].rest.hist, n.hist = n.hist, nil
 	}
-	blocks := g.q.blocks
-	parallel(g.threads, len(parents)*len(blocks), func(i int) {
-		n, b := i/len(blocks), &blocks[i%len(blocks)]
-		g.q.sumBlock(built[n].hist, b, gpair, g.rows(built[n]))
-		begin, end := 2*b.first*g.q.stride, 2*(b.first+b.n)*g.q.stride
-		h := rest[n].hist[begin:end]
-		subtract(h, h, built[n].hist[begin:end])
-	})
+	g.sum(tasks, gpair)
 	g.evaluate(children)
 	return children
+}
+
+// sumTask is a node whose histogram is made from its rows and, but for the
+// root, its sibling, which holds the parent's histogram until the node's is
+// taken from it.
+type sumTask struct{ built, rest *histNode }
+
+// sum does the tasks, the largest first. A node that would keep one goroutine
+// busy for longer than its share is divided by blocks of features.
+func (g *histGrower) sum(tasks []sumTask, gpair []gradientPair) {
+	type part struct {
+		sumTask
+		blocks []binBlock
+	}
+	total := 0
+	for _, t := range tasks {
+		total += t.built.end - t.built.begin
+	}
+	var parts []part
+	for _, t := range tasks {
+		blocks := g.q.blocks
+		if (t.built.end-t.built.begin)*2*g.threads <= total || g.threads == 1 {
+			parts = append(parts, part{t, blocks})
+			continue
+		}
+		for i := range blocks {
+			parts = append(parts, part{t, blocks[i : i+1]})
+		}
+	}
+	size := func(p part) int { return (p.built.end - p.built.begin) * len(p.blocks) }
+	slices.SortStableFunc(parts, func(a, b part) int { return size(b) - size(a) })
+	parallel(g.threads, len(parts), func(i int) {
+		p := parts[i]
+		g.q.sumBlocks(p.built.hist, p.blocks, gpair, g.rows(p.built))
+		if p.rest != nil {
+			first, last := &p.blocks[0], &p.blocks[len(p.blocks)-1]
+			begin, end := 2*first.first*g.q.stride, 2*(last.first+last.n)*g.q.stride
+			h := p.rest.hist[begin:end]
+			subtract(h, h, p.built.hist[begin:end])
+		}
+	})
 }
 
 // evaluate finds the best split of every node.

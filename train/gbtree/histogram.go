@@ -6,32 +6,47 @@ package gbtree
 // number of threads, because a feature of a node is summed by one goroutine.
 type histogram []float64
 
-// sumBlock adds the rows to the block's part of the histogram.
-func (q *quantized) sumBlock(hist histogram, b *binBlock, gpair []gradientPair, rows []uint32) {
-	hist = hist[2*b.first*q.stride : 2*(b.first+b.n)*q.stride]
-	clear(hist)
-	switch {
-	case len(rows) == 0:
-	case q.stride == narrowStride && sumFast(hist, b, gpair, rows):
-	case b.narrow != nil:
-		sumRows(hist, b.narrow, gpair, rows, b.n, q.stride)
-	default:
-		sumRows(hist, b.wide, gpair, rows, b.n, q.stride)
+// sumChunk is how many rows go through one block after the other: what they
+// bring into the second-level cache is used by all blocks.
+const sumChunk = 2048
+
+// sumBlocks fills the parts of the histogram that belong to the blocks.
+func (q *quantized) sumBlocks(hist histogram, blocks []binBlock, gpair []gradientPair, rows []uint32) {
+	first, last := &blocks[0], &blocks[len(blocks)-1]
+	clear(hist[2*first.first*q.stride : 2*(last.first+last.n)*q.stride])
+	if len(rows) == 0 {
+		return
+	}
+	// Rows close together are fetched by the processor itself.
+	sparse := int(rows[len(rows)-1]-rows[0]) > 2*len(rows)
+	for len(rows) > 0 {
+		chunk := rows[:min(sumChunk, len(rows))]
+		for i := range blocks {
+			b := &blocks[i]
+			h := hist[2*b.first*q.stride : 2*(b.first+b.n)*q.stride]
+			switch {
+			case q.stride == narrowStride && q.sumFast(h, b, gpair, chunk, sparse && i == 0):
+			case b.wide:
+				sumRows(h, q.wide[b.offset:], gpair, chunk, b.n, q.wideWidth, q.stride)
+			default:
+				sumRows(h, q.narrow[b.offset:], gpair, chunk, b.n, q.narrowWidth, q.stride)
+			}
+		}
+		rows = rows[len(chunk):]
 	}
 }
 
 // sumRows is the kernel for every layout and processor.
-func sumRows[T uint8 | uint16](hist histogram, bins []T, gpair []gradientPair, rows []uint32, n, stride int) {
+func sumRows[T uint8 | uint16](hist histogram, bins []T, gpair []gradientPair, rows []uint32, n, width, stride int) {
 	for _, r := range rows {
 		p := gpair[r]
 		g, h := float64(p.g), float64(p.h)
-		row := bins[int(r)*n:][:n]
+		row := bins[int(r)*width:][:n]
 		at := hist
-		for _, b := range row {
-			slot := at[2*int(b):][:2]
+		for k, b := range row {
+			slot := at[2*(k*stride+int(b)):][:2]
 			slot[0] += g
 			slot[1] += h
-			at = at[2*stride:]
 		}
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// sumRandom makes a block of n features with bins below limit, gradients, and
-// a growing list of rows.
-func sumRandom(r *rand.Rand, n, total, limit int, keep float64, wide bool) (binBlock, []gradientPair, []uint32) {
-	b := binBlock{n: n}
+// sumRandom makes a block of n features in rows of n+2 bins below limit,
+// gradients, and a growing list of rows.
+func sumRandom(r *rand.Rand, n, total, limit int, keep float64, wide bool) (*quantized, []gradientPair, []uint32) {
+	q := &quantized{stride: narrowStride, blocks: []binBlock{{n: n, offset: 1, wide: wide}}, narrowWidth: n + 2, wideWidth: n + 2}
 	gpair := make([]gradientPair, total)
 	var rows []uint32
 	for i := range total {
@@ -18,16 +18,24 @@ func sumRandom(r *rand.Rand, n, total, limit int, keep float64, wide bool) (binB
 		if r.Float64() < keep {
 			rows = append(rows, uint32(i))
 		}
-		for range n {
+		for range n + 2 {
 			v := r.IntN(limit)
-			if wide {
-				b.wide = append(b.wide, uint16(v))
-			} else {
-				b.narrow = append(b.narrow, uint8(v))
-			}
+			q.wide = append(q.wide, uint16(v))
+			q.narrow = append(q.narrow, uint8(v))
 		}
 	}
-	return b, gpair, rows
+	return q, gpair, rows
+}
+
+func sumPlain(q *quantized, gpair []gradientPair, rows []uint32) histogram {
+	b := q.blocks[0]
+	want := make(histogram, 2*b.n*narrowStride)
+	if b.wide {
+		sumRows(want, q.wide[b.offset:], gpair, rows, b.n, q.wideWidth, narrowStride)
+	} else {
+		sumRows(want, q.narrow[b.offset:], gpair, rows, b.n, q.narrowWidth, narrowStride)
+	}
+	return want
 }
 
 // TestSumFast compares the processor's kernels with the plain loop.
@@ -41,21 +49,15 @@ func TestSumFast(t *testing.T) {
 					if wide {
 						limit = narrowStride
 					}
-					b, gpair, rows := sumRandom(r, n, total, limit, keep, wide)
+					q, gpair, rows := sumRandom(r, n, total, limit, keep, wide)
 					if len(rows) == 0 {
 						continue
 					}
 					got := make(histogram, 2*n*narrowStride)
-					if !sumFast(got, &b, gpair, rows) {
+					if !q.sumFast(got, &q.blocks[0], gpair, rows, keep < 0.5) {
 						t.Skip("no kernel for this processor")
 					}
-					want := make(histogram, len(got))
-					if wide {
-						sumRows(want, b.wide, gpair, rows, n, narrowStride)
-					} else {
-						sumRows(want, b.narrow, gpair, rows, n, narrowStride)
-					}
-					if !slices.Equal(got, want) {
+					if !slices.Equal(got, sumPlain(q, gpair, rows)) {
 						t.Fatalf("%d rows of %d, %d features, wide %v: sums differ", len(rows), total, n, wide)
 					}
 				}
@@ -68,11 +70,11 @@ func BenchmarkSum(b *testing.B) {
 	const total = 1_000_000
 	r := rand.New(rand.NewPCG(5, 5))
 	for _, keep := range []float64{1, 0.5, 0.1, 0.02} {
-		block, gpair, rows := sumRandom(r, 6, total, 256, keep, false)
+		q, gpair, rows := sumRandom(r, 6, total, 256, keep, false)
 		hist := make(histogram, 2*6*narrowStride)
 		b.Run(fmt.Sprintf("fast/%v", keep), func(b *testing.B) {
 			for b.Loop() {
-				if !sumFast(hist, &block, gpair, rows) {
+				if !q.sumFast(hist, &q.blocks[0], gpair, rows, keep < 0.5) {
 					b.Skip("no kernel for this processor")
 				}
 			}
@@ -80,7 +82,7 @@ func BenchmarkSum(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("plain/%v", keep), func(b *testing.B) {
 			for b.Loop() {
-				sumRows(hist, block.narrow, gpair, rows, 6, narrowStride)
+				sumPlain(q, gpair, rows)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(6*len(rows)), "ns/update")
 		})

@@ -61,12 +61,7 @@ func (g *histGrower) partition(nodes []*histNode) {
 		rows := g.rows(n)[t.begin:t.end]
 		left := g.buffers[(n.depth+1)&1][n.begin+t.begin:][:len(rows)]
 		right := g.aside[n.begin+t.begin:][:len(rows)]
-		col := &g.q.columns[n.best.feature]
-		if col.narrow != nil {
-			t.left = divideRows(rows, col.narrow, tables[n], left, right)
-		} else {
-			t.left = divideRows(rows, col.wide, tables[n], left, right)
-		}
+		t.left = divide(rows, &g.q.columns[n.best.feature], tables[n], left, right)
 	})
 	first := make([]int, 0, len(nodes)+1) // first task of each node
 	for i := range tasks {
@@ -99,8 +94,19 @@ func (g *histGrower) gather(tasks []rowTask) {
 	}
 }
 
-// divideRows writes the rows that go left and right, keeping their order, and
+// divide writes the rows that go left and right, keeping their order, and
 // returns how many went left. Both destinations are as long as rows.
+func divide(rows []uint32, col *binColumn, table []uint8, left, right []uint32) int {
+	if l, ok := divideFast(rows, col, table, left, right); ok {
+		return l
+	}
+	if col.narrow != nil {
+		return divideRows(rows, col.narrow, table, left, right)
+	}
+	return divideRows(rows, col.wide, table, left, right)
+}
+
+// divideRows is divide for every processor.
 func divideRows[T uint8 | uint16](rows []uint32, col []T, table []uint8, left, right []uint32) int {
 	l := 0
 	left = left[:len(rows)]

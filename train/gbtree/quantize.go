@@ -31,13 +31,18 @@ const narrowStride = 260
 const blockWidth = 6
 
 // quantized is a DMatrix with bins in place of values, laid out twice: by
-// column for moving rows, in row-major blocks of few columns for summing.
+// column for moving rows, by row for summing. The features are cut into blocks;
+// blocks of 8-bit bins and of 16-bit bins have rows of their own.
 type quantized struct {
 	cuts    Cuts
 	missing []bool // per feature: some value is missing; its bin is then nbins
 	stride  int    // histogram slots per feature
 	columns []binColumn
 	blocks  []binBlock
+
+	narrow                 []uint8
+	wide                   []uint16
+	narrowWidth, wideWidth int // bins a row
 }
 
 // binColumn is one feature's bin per row, in one of the two widths.
@@ -46,11 +51,11 @@ type binColumn struct {
 	wide   []uint16
 }
 
-// binBlock is the bins of the features first, first+1, …, first+n-1, n per row.
+// binBlock is the features first, first+1, …, first+n-1, whose bins stand from
+// offset on in every row.
 type binBlock struct {
-	first, n int
-	narrow   []uint8
-	wide     []uint16
+	first, n, offset int
+	wide             bool // 16-bit bins
 }
 
 func (q *quantized) nbins(f int) int { return q.cuts.Indptr[f+1] - q.cuts.Indptr[f] }
@@ -155,18 +160,25 @@ func (q *quantized) layOut(d *DMatrix, width int) {
 	for g := range groups {
 		b := binBlock{first: g * d.cols / groups}
 		b.n = (g+1)*d.cols/groups - b.first
-		wide := false
 		for _, c := range q.columns[b.first : b.first+b.n] {
-			wide = wide || c.wide != nil
+			b.wide = b.wide || c.wide != nil
 		}
-		if wide {
-			b.wide = make([]uint16, d.rows*b.n)
+		if b.wide {
+			b.offset = q.wideWidth
+			q.wideWidth += b.n
 		} else {
-			b.narrow = make([]uint8, d.rows*b.n)
+			b.offset = q.narrowWidth
+			q.narrowWidth += b.n
 		}
 		q.blocks = append(q.blocks, b)
 	}
+	q.narrow = make([]uint8, d.rows*q.narrowWidth)
+	q.wide = make([]uint16, d.rows*q.wideWidth)
 }
+
+// fillBlock is how many rows are binned at a time: their values stay in cache
+// while one column after the other is read from them.
+const fillBlock = 512
 
 // fill finds every value's bin.
 func (q *quantized) fill(ctx context.Context, d *DMatrix, threads int) {
@@ -174,27 +186,27 @@ func (q *quantized) fill(ctx context.Context, d *DMatrix, threads int) {
 	for f := range finders {
 		finders[f] = newBinFinder(q.cuts.of(f))
 	}
-	chunks := (d.rows + rowBlock - 1) / rowBlock
+	chunks := (d.rows + fillBlock - 1) / fillBlock
 	parallel(threads, chunks, func(c int) {
 		if ctx.Err() != nil {
 			return
 		}
-		begin := c * rowBlock
-		end := min(begin+rowBlock, d.rows)
-		for bi := range q.blocks {
-			b := &q.blocks[bi]
+		begin := c * fillBlock
+		end := min(begin+fillBlock, d.rows)
+		for _, b := range q.blocks {
 			for k := range b.n {
 				f := b.first + k
-				if col := &q.columns[f]; col.narrow != nil {
-					fillColumn(col.narrow, d, &finders[f], f, begin, end)
-					if b.narrow != nil {
-						interleave(b.narrow, col.narrow, k, b.n, begin, end)
-					} else {
-						interleave(b.wide, col.narrow, k, b.n, begin, end)
-					}
-				} else {
+				col := &q.columns[f]
+				switch {
+				case col.wide != nil:
 					fillColumn(col.wide, d, &finders[f], f, begin, end)
-					interleave(b.wide, col.wide, k, b.n, begin, end)
+					interleave(q.wide, col.wide, b.offset+k, q.wideWidth, begin, end)
+				case b.wide:
+					fillColumn(col.narrow, d, &finders[f], f, begin, end)
+					interleave(q.wide, col.narrow, b.offset+k, q.wideWidth, begin, end)
+				default:
+					fillColumn(col.narrow, d, &finders[f], f, begin, end)
+					interleave(q.narrow, col.narrow, b.offset+k, q.narrowWidth, begin, end)
 				}
 			}
 		}
@@ -214,33 +226,58 @@ func fillColumn[T uint8 | uint16](dst []T, d *DMatrix, finder *binFinder, f, beg
 	}
 }
 
-func interleave[D, S uint8 | uint16](dst []D, src []S, k, n, begin, end int) {
+func interleave[D, S uint8 | uint16](dst []D, src []S, at, width, begin, end int) {
 	src = src[begin:end]
-	dst = dst[begin*n+k:]
+	dst = dst[begin*width+at:]
 	for i, b := range src {
-		dst[i*n] = D(b)
+		dst[i*width] = D(b)
 	}
 }
 
-// binFinder finds the bin of a value without branches that depend on it.
+// binFinder finds the bin of a value without branches that depend on it. A
+// table over equal steps of the ordered value leads to the first candidate;
+// halving among the few cuts that share a step does the rest.
 type binFinder struct {
-	n    int      // bins
-	keys []uint32 // ordered cuts but the last, padded with the largest integer
-	half int      // first step of the search
+	n     int      // bins
+	keys  []uint32 // ordered cuts but the last, padded with the largest integer
+	low   uint32   // smallest key
+	span  uint32   // from low to the largest key
+	shift uint
+	start []uint16 // by (key-low)>>shift: number of cuts below that step
+	half  int      // first halving: half of a power of two above the cuts in any step
 }
+
+// finderSteps is the size of a binFinder's table.
+const finderSteps = 4096
 
 func newBinFinder(cuts []float32) binFinder {
-	b := binFinder{n: len(cuts), half: 1}
+	b := binFinder{n: len(cuts)}
 	inner := cuts[:len(cuts)-1] // beyond them all is the last bin
-	for 2*b.half-1 < len(inner) {
+	for _, c := range inner {
+		b.keys = append(b.keys, ordered(c+0)) // -0 becomes 0
+	}
+	if len(inner) > 0 {
+		b.low = b.keys[0]
+		b.span = b.keys[len(inner)-1] - b.low
+	}
+	for b.span>>b.shift >= finderSteps {
+		b.shift++
+	}
+	b.start = make([]uint16, finderSteps)
+	most, at := 1, 0
+	for step := range b.start {
+		b.start[step] = uint16(at)
+		first := at
+		for at < len(inner) && uint64(b.keys[at]-b.low)>>b.shift <= uint64(step) {
+			at++
+		}
+		most = max(most, at-first)
+	}
+	for b.half = 1; 2*b.half-1 < most; {
 		b.half *= 2
 	}
-	b.keys = make([]uint32, 2*b.half)
-	for i := range b.keys {
-		b.keys[i] = math.MaxUint32
-		if i < len(inner) {
-			b.keys[i] = ordered(inner[i] + 0) // -0 becomes 0
-		}
+	for range 2 * b.half {
+		b.keys = append(b.keys, math.MaxUint32)
 	}
 	return b
 }
@@ -248,7 +285,14 @@ func newBinFinder(cuts []float32) binFinder {
 // find is the first bin whose cut is larger than v, or the last bin.
 func (b *binFinder) find(v float32) int {
 	k := ordered(v + 0)
-	at := 0
+	d := k - b.low
+	if k < b.low {
+		d = 0
+	}
+	if d > b.span {
+		d = b.span
+	}
+	at := int(b.start[d>>b.shift&(finderSteps-1)])
 	keys := b.keys
 	for step := b.half; step > 0; step >>= 1 {
 		next := at

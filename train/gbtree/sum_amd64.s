@@ -5,7 +5,7 @@
 // every sum has the order and the rounding of the plain loop. Instructions are
 // those of any amd64.
 //
-//	DI histogram, SI bins, DX gradient pairs, R8 rows,
+//	DI histogram, SI bins, DX gradient pairs, R8 rows, R13 bytes a row of bins,
 //	R9 rows to go, R10 how many of them may fetch ahead
 
 #define BEGIN \
@@ -15,21 +15,22 @@
 	MOVQ rows+24(FP), R8   \
 	MOVQ count+32(FP), R9  \
 	MOVQ ahead+40(FP), R10 \
+	MOVQ width+48(FP), R13 \
 	SUBQ R10, R9
 
 // AHEAD fetches what the row 24 rows later needs.
-#define AHEAD(width) \
+#define AHEAD \
 	MOVL 96(R8), CX          \
 	PREFETCHT0 (DX)(CX*8)    \
-	IMUL3Q $width, CX, CX    \
+	IMULQ R13, CX            \
 	PREFETCHT0 (SI)(CX*1)
 
 // ROW leaves the row's gradients in X0 and the offset of its bins in BX.
-#define ROW(width) \
+#define ROW \
 	MOVL (R8), BX            \
 	MOVSD (DX)(BX*8), X0     \
 	CVTPS2PD X0, X0          \
-	IMUL3Q $width, BX, BX    \
+	IMULQ R13, BX            \
 	ADDQ $4, R8
 
 #define ADD(k, r, x) \
@@ -49,15 +50,15 @@
 #define SUMNARROW1 \
 	NARROW(0, AX, X1)
 
-// func sumNarrow1(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumNarrow1(SB), NOSPLIT, $0-48
+// func sumNarrow1(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumNarrow1(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(1)
-	ROW(1)
+	AHEAD
+	ROW
 	SUMNARROW1
 	DECQ R10
 	JNZ  far
@@ -67,7 +68,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(1)
+	ROW
 	SUMNARROW1
 	DECQ R9
 	JNZ  near
@@ -79,15 +80,15 @@ done:
 	NARROW(0, AX, X1) \
 	NARROW(1, R11, X2)
 
-// func sumNarrow2(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumNarrow2(SB), NOSPLIT, $0-48
+// func sumNarrow2(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumNarrow2(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(2)
-	ROW(2)
+	AHEAD
+	ROW
 	SUMNARROW2
 	DECQ R10
 	JNZ  far
@@ -97,7 +98,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(2)
+	ROW
 	SUMNARROW2
 	DECQ R9
 	JNZ  near
@@ -110,15 +111,15 @@ done:
 	NARROW(1, R11, X2) \
 	NARROW(2, R12, X3)
 
-// func sumNarrow3(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumNarrow3(SB), NOSPLIT, $0-48
+// func sumNarrow3(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumNarrow3(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(3)
-	ROW(3)
+	AHEAD
+	ROW
 	SUMNARROW3
 	DECQ R10
 	JNZ  far
@@ -128,7 +129,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(3)
+	ROW
 	SUMNARROW3
 	DECQ R9
 	JNZ  near
@@ -140,17 +141,17 @@ done:
 	NARROW(0, AX, X1) \
 	NARROW(1, R11, X2) \
 	NARROW(2, R12, X3) \
-	NARROW(3, R13, X4)
+	NARROW(3, AX, X4)
 
-// func sumNarrow4(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumNarrow4(SB), NOSPLIT, $0-48
+// func sumNarrow4(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumNarrow4(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(4)
-	ROW(4)
+	AHEAD
+	ROW
 	SUMNARROW4
 	DECQ R10
 	JNZ  far
@@ -160,7 +161,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(4)
+	ROW
 	SUMNARROW4
 	DECQ R9
 	JNZ  near
@@ -172,18 +173,18 @@ done:
 	NARROW(0, AX, X1) \
 	NARROW(1, R11, X2) \
 	NARROW(2, R12, X3) \
-	NARROW(3, R13, X4) \
-	NARROW(4, R15, X5)
+	NARROW(3, AX, X4) \
+	NARROW(4, R11, X5)
 
-// func sumNarrow5(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumNarrow5(SB), NOSPLIT, $0-48
+// func sumNarrow5(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumNarrow5(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(5)
-	ROW(5)
+	AHEAD
+	ROW
 	SUMNARROW5
 	DECQ R10
 	JNZ  far
@@ -193,7 +194,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(5)
+	ROW
 	SUMNARROW5
 	DECQ R9
 	JNZ  near
@@ -205,19 +206,19 @@ done:
 	NARROW(0, AX, X1) \
 	NARROW(1, R11, X2) \
 	NARROW(2, R12, X3) \
-	NARROW(3, R13, X4) \
-	NARROW(4, R15, X5) \
-	NARROW(5, CX, X6)
+	NARROW(3, AX, X4) \
+	NARROW(4, R11, X5) \
+	NARROW(5, R12, X6)
 
-// func sumNarrow6(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumNarrow6(SB), NOSPLIT, $0-48
+// func sumNarrow6(hist *float64, bins *uint8, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumNarrow6(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(6)
-	ROW(6)
+	AHEAD
+	ROW
 	SUMNARROW6
 	DECQ R10
 	JNZ  far
@@ -227,7 +228,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(6)
+	ROW
 	SUMNARROW6
 	DECQ R9
 	JNZ  near
@@ -238,15 +239,15 @@ done:
 #define SUMWIDE1 \
 	WIDE(0, AX, X1)
 
-// func sumWide1(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumWide1(SB), NOSPLIT, $0-48
+// func sumWide1(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumWide1(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(2)
-	ROW(2)
+	AHEAD
+	ROW
 	SUMWIDE1
 	DECQ R10
 	JNZ  far
@@ -256,7 +257,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(2)
+	ROW
 	SUMWIDE1
 	DECQ R9
 	JNZ  near
@@ -268,15 +269,15 @@ done:
 	WIDE(0, AX, X1) \
 	WIDE(1, R11, X2)
 
-// func sumWide2(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumWide2(SB), NOSPLIT, $0-48
+// func sumWide2(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumWide2(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(4)
-	ROW(4)
+	AHEAD
+	ROW
 	SUMWIDE2
 	DECQ R10
 	JNZ  far
@@ -286,7 +287,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(4)
+	ROW
 	SUMWIDE2
 	DECQ R9
 	JNZ  near
@@ -299,15 +300,15 @@ done:
 	WIDE(1, R11, X2) \
 	WIDE(2, R12, X3)
 
-// func sumWide3(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumWide3(SB), NOSPLIT, $0-48
+// func sumWide3(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumWide3(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(6)
-	ROW(6)
+	AHEAD
+	ROW
 	SUMWIDE3
 	DECQ R10
 	JNZ  far
@@ -317,7 +318,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(6)
+	ROW
 	SUMWIDE3
 	DECQ R9
 	JNZ  near
@@ -329,17 +330,17 @@ done:
 	WIDE(0, AX, X1) \
 	WIDE(1, R11, X2) \
 	WIDE(2, R12, X3) \
-	WIDE(3, R13, X4)
+	WIDE(3, AX, X4)
 
-// func sumWide4(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumWide4(SB), NOSPLIT, $0-48
+// func sumWide4(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumWide4(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(8)
-	ROW(8)
+	AHEAD
+	ROW
 	SUMWIDE4
 	DECQ R10
 	JNZ  far
@@ -349,7 +350,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(8)
+	ROW
 	SUMWIDE4
 	DECQ R9
 	JNZ  near
@@ -361,18 +362,18 @@ done:
 	WIDE(0, AX, X1) \
 	WIDE(1, R11, X2) \
 	WIDE(2, R12, X3) \
-	WIDE(3, R13, X4) \
-	WIDE(4, R15, X5)
+	WIDE(3, AX, X4) \
+	WIDE(4, R11, X5)
 
-// func sumWide5(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumWide5(SB), NOSPLIT, $0-48
+// func sumWide5(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumWide5(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(10)
-	ROW(10)
+	AHEAD
+	ROW
 	SUMWIDE5
 	DECQ R10
 	JNZ  far
@@ -382,7 +383,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(10)
+	ROW
 	SUMWIDE5
 	DECQ R9
 	JNZ  near
@@ -394,19 +395,19 @@ done:
 	WIDE(0, AX, X1) \
 	WIDE(1, R11, X2) \
 	WIDE(2, R12, X3) \
-	WIDE(3, R13, X4) \
-	WIDE(4, R15, X5) \
-	WIDE(5, CX, X6)
+	WIDE(3, AX, X4) \
+	WIDE(4, R11, X5) \
+	WIDE(5, R12, X6)
 
-// func sumWide6(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead int)
-TEXT ·sumWide6(SB), NOSPLIT, $0-48
+// func sumWide6(hist *float64, bins *uint16, gpair *gradientPair, rows *uint32, count, ahead, width int)
+TEXT ·sumWide6(SB), NOSPLIT, $0-56
 	BEGIN
 	TESTQ R10, R10
 	JZ    rest
 
 far:
-	AHEAD(12)
-	ROW(12)
+	AHEAD
+	ROW
 	SUMWIDE6
 	DECQ R10
 	JNZ  far
@@ -416,7 +417,7 @@ rest:
 	JZ    done
 
 near:
-	ROW(12)
+	ROW
 	SUMWIDE6
 	DECQ R9
 	JNZ  near
