@@ -144,7 +144,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		}
 		e.events.result(res, func(w io.Writer) { printRun(w, e, res) })
 		if !res.Gate.Passed && !*demo && !*dry {
-			return fault.New(fault.HeldBack, "version %s was held back: %s. Everything is written, the champion stays; read %s", res.Version, strings.Join(res.Gate.Failed, "; "), res.Report)
+			return fault.New(fault.HeldBack, "version %s was held back: %s. Everything is written, the champion stays; read %s", res.Version, strings.TrimRight(strings.Join(res.Gate.Failed, "; "), "."), res.Report)
 		}
 		return nil
 	}

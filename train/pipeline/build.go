@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,9 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		})
 		if err != nil {
 			return nil, err
+		}
+		if len(st.Months()) == 0 {
+			return nil, fault.Field(fault.Invalid, "logs", "no request was found in %s (%d lines): nothing to learn from", strings.Join(baseNames(c.Logs), ", "), res.Lines)
 		}
 		for _, m := range res.Months {
 			changed[m] = true
@@ -182,4 +186,17 @@ func bytesText(n int64) string {
 		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
 	}
 	return fmt.Sprintf("%d bytes", n)
+}
+
+// baseNames names files for a message, a few of them.
+func baseNames(files []string) []string {
+	const most = 3
+	var out []string
+	for i, f := range files {
+		if i == most {
+			return append(out, fmt.Sprintf("%d more", len(files)-most))
+		}
+		out = append(out, filepath.Base(f))
+	}
+	return out
 }
