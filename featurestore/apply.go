@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -121,6 +123,13 @@ func (m *Manifest) apply(c *Change) error {
 		if !hexName.MatchString(src.SHA256) || !partialName.MatchString(src.Partial) {
 			return fmt.Errorf("featurestore: source %q is not named after its content", src.Name)
 		}
+		if src.OptionsText != nil {
+			if m.Options == nil {
+				m.Options = map[string]json.RawMessage{}
+			}
+			m.Options[src.Options] = src.OptionsText
+			src.OptionsText = nil
+		}
 		i, ok := slices.BinarySearchFunc(m.Sources, src.SHA256, func(a Source, b string) int { return strings.Compare(a.SHA256, b) })
 		if ok {
 			m.Sources[i] = src
@@ -150,6 +159,9 @@ func (m *Manifest) apply(c *Change) error {
 		live[f.SHA256] = true
 	}
 	m.Sources = slices.DeleteFunc(m.Sources, func(s Source) bool { return !live[s.SHA256] })
+	maps.DeleteFunc(m.Options, func(options string, _ json.RawMessage) bool {
+		return !slices.ContainsFunc(m.Sources, func(s Source) bool { return s.Options == options })
+	})
 	return nil
 }
 
@@ -254,9 +266,13 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 	for i, p := range partials {
 		paths[i] = s.PartialPath(p)
 	}
+	var windows []*aggregate.Window
 	info, err := s.writeMonthFile(ctx, m, columns.Names(), func(write func(*row.Row) error) error {
 		r := row.Row{Key: row.Key{Month: m}}
 		return aggregate.MergeFiles(ctx, paths, m, s.TempDir(), func(win *aggregate.Window, ip netip.Addr, g *aggregate.Group) error {
+			if win.ID != r.Attack {
+				windows = append(windows, win)
+			}
 			r.Attack, r.IP = win.ID, ip
 			r.Values = g.Values(r.Values[:0])
 			r.First, r.Last, r.Hours = g.First, g.Last, g.Hours
@@ -271,6 +287,9 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 	}
 	if labeler != nil {
 		info.Labels.Definition = labeler.Definition()
+	}
+	for i, win := range windows {
+		info.Windows[i].Start, info.Windows[i].End = win.Start, win.End
 	}
 	info.Partials = partials
 	sources := next.sourcesOf(m)

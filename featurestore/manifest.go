@@ -37,6 +37,9 @@ type Manifest struct {
 	Files           []File      `json:"files"`   // by ID
 	Sources         []Source    `json:"sources"` // by SHA256
 	Months          []MonthInfo `json:"months"`  // by month
+	// Options are the options in force, for people, by their fingerprint
+	// (SourceInfo.Options).
+	Options map[string]json.RawMessage `json:"options,omitempty"`
 }
 
 // File is an input file as it was named. Several may have one content.
@@ -67,7 +70,8 @@ type SourceInfo struct {
 	Available []string         `json:"available"` // log columns that the format has
 	Notes     []string         `json:"notes,omitempty"`
 	// Options identifies how the file was read; OptionsText is the same for
-	// people. Rows of one month come from sources with the same Options.
+	// people (in a manifest it stands in Manifest.Options). Rows of one month
+	// come from sources with the same Options.
 	Options     string          `json:"options"`
 	OptionsText json.RawMessage `json:"options_text,omitempty"`
 	// Reading identifies what else decides how the file's lines are read: format,
@@ -102,7 +106,8 @@ type MonthInfo struct {
 	SHA256  string    `json:"sha256"` // of the file
 	Bytes   int64     `json:"bytes"`  // of the file
 	Rows    int64     `json:"rows"`
-	Attacks int64     `json:"attacks"`
+	// Windows are the attack windows with rows, by attack.
+	Windows []MonthWindow `json:"windows"`
 	// Columns are the features in their order: the twelve, then further ones.
 	Columns []string `json:"columns"`
 	Labels  Labels   `json:"labels"`
@@ -118,6 +123,15 @@ type MonthInfo struct {
 	Partials []string `json:"partials,omitempty"`
 }
 
+// MonthWindow is an attack window with rows in a month. Start and End are 0 for
+// rows that were given.
+type MonthWindow struct {
+	Attack string `json:"attack"`
+	Start  int64  `json:"start,omitempty"` // Unix seconds
+	End    int64  `json:"end,omitempty"`
+	Rows   int64  `json:"rows"`
+}
+
 // MissingColumn says why a column is NaN.
 type MissingColumn struct {
 	Column string `json:"column"`
@@ -128,6 +142,7 @@ type MissingColumn struct {
 func (m *Manifest) clone() *Manifest {
 	c := *m
 	c.Files, c.Sources, c.Months = slices.Clone(m.Files), slices.Clone(m.Sources), slices.Clone(m.Months)
+	c.Options = maps.Clone(m.Options)
 	return &c
 }
 
@@ -219,6 +234,3 @@ func (m *Manifest) save(dir string) error {
 	}
 	return DiskError("the store's manifest", renameio.WriteFile(filepath.Join(dir, "manifest.json"), append(b, '\n'), 0o640))
 }
-
-// keys are a map's keys, sorted.
-func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -133,10 +134,11 @@ func (w *monthWriter) Write(r *row.Row) error {
 		return fmt.Errorf("featurestore: rows out of order at attack %q, %s", r.Attack, row.Mask(r.IP))
 	}
 	if w.info.Rows == 0 || r.Attack != w.last.Attack {
-		w.info.Attacks++
+		w.info.Windows = append(w.info.Windows, MonthWindow{Attack: strings.Clone(r.Attack)})
 	}
 	w.last = r.Key
 	w.info.Rows++
+	w.info.Windows[len(w.info.Windows)-1].Rows++
 	w.info.First, w.info.Last = min(w.info.First, r.First), max(w.info.Last, r.Last)
 	w.info.Labels.count(r.Label)
 
@@ -197,7 +199,7 @@ func (w *monthWriter) flush() error {
 	return err
 }
 
-// Close ends the file and gives what was counted: rows, attacks, labels, span,
+// Close ends the file and gives what was counted: rows, windows, labels, span,
 // missing values without their reasons.
 func (w *monthWriter) Close() (MonthInfo, error) {
 	if err := w.flush(); err != nil {

@@ -103,8 +103,15 @@ func (b *builder) build(ctx context.Context) error {
 	}
 	b.result.Months = months
 	for _, m := range months {
-		if info, err := b.store.MonthInfo(m); err == nil {
-			b.result.Rows += info.Rows
+		info, err := b.store.MonthInfo(m)
+		if err != nil {
+			continue
+		}
+		b.result.Rows += info.Rows
+		for i := range man.Months {
+			if old := &man.Months[i]; old.Month == m && old.Labels.Definition != "" && info.Labels.Definition == "" {
+				b.warn("%s was labelled and is not any more, its rows having changed; label it again", m)
+			}
 		}
 	}
 	return nil

@@ -337,7 +337,7 @@ func TestWindows(t *testing.T) {
 			t.Errorf("a row of %s spans %d to %d", r.Attack, r.First, r.Last)
 		}
 	}
-	if attacks["late"] == 0 || attacks["long"] == 0 || m.Manifest.Attacks != 2 {
+	if attacks["late"] == 0 || attacks["long"] == 0 || len(m.Manifest.Windows) != 2 || m.Manifest.Windows[1].Attack != "long" || m.Manifest.Windows[1].Start != ws[1].Start || m.Manifest.Windows[1].Rows != int64(attacks["long"]) {
 		t.Errorf("attacks %v", attacks)
 	}
 	// A window elsewhere in time changes nothing for this file.

@@ -121,7 +121,8 @@ func (c Config) settings() (*settings, error) {
 		Derivation string             `json:"derivation"`
 		Web        webrequest.Options `json:"web"`
 		Filter     webrequest.Filter  `json:"filter"`
-	}{s.Web.Fingerprint(), s.deriver.Options(), s.filter})
+		Zone       string             `json:"zone"`
+	}{s.Web.Fingerprint(), s.deriver.Options(), s.filter, s.windows.Zone().String()})
 	if err != nil {
 		return nil, err
 	}
