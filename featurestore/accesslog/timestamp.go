@@ -24,11 +24,11 @@ type clock struct {
 // format's with or without brackets, or a number of seconds, milli-, micro- or
 // nanoseconds since 1970.
 func (k *clock) any(s []byte) (sec int64, nanos int32, r Reason) {
+	if len(s) > 1 && s[0] == '[' && s[len(s)-1] == ']' {
+		s = s[1 : len(s)-1]
+	}
 	if len(s) == 0 || len(s) == 1 && s[0] == '-' {
 		return 0, 0, MissingTime
-	}
-	if s[0] == '[' && s[len(s)-1] == ']' {
-		s = s[1 : len(s)-1]
 	}
 	ok := false
 	switch {
