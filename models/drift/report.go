@@ -1,6 +1,9 @@
 package drift
 
-import "math"
+import (
+	"encoding/json"
+	"math"
+)
 
 // Report is the drift of each column in each month against the training rows.
 type Report struct {
@@ -55,4 +58,48 @@ func (m Month) Max(columns []string) (psi float64, column string) {
 		}
 	}
 	return psi, column
+}
+
+// MarshalJSON writes NaN as null.
+func (m Month) MarshalJSON() ([]byte, error) {
+	null := func(v []float64) []*float64 {
+		out := make([]*float64, len(v))
+		for i := range v {
+			if !math.IsNaN(v[i]) {
+				out[i] = &v[i]
+			}
+		}
+		return out
+	}
+	return json.Marshal(struct {
+		Month string     `json:"month"`
+		Rows  int64      `json:"rows"`
+		PSI   []*float64 `json:"psi"`
+		KS    []*float64 `json:"ks"`
+	}{m.Month, m.Rows, null(m.PSI), null(m.KS)})
+}
+
+// UnmarshalJSON reads null as NaN.
+func (m *Month) UnmarshalJSON(b []byte) error {
+	var in struct {
+		Month string     `json:"month"`
+		Rows  int64      `json:"rows"`
+		PSI   []*float64 `json:"psi"`
+		KS    []*float64 `json:"ks"`
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	values := func(v []*float64) []float64 {
+		out := make([]float64, len(v))
+		for i, p := range v {
+			out[i] = math.NaN()
+			if p != nil {
+				out[i] = *p
+			}
+		}
+		return out
+	}
+	*m = Month{in.Month, in.Rows, values(in.PSI), values(in.KS)}
+	return nil
 }

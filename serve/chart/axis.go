@@ -32,11 +32,11 @@ func newScale(ax Axis, lo, hi, a, b float64) scale {
 		hi = max(hi, lo)
 		lo, hi = math.Floor(math.Log10(lo)), math.Ceil(math.Log10(hi))
 	}
-	if !finite(lo, hi) {
+	if !finite(lo, hi, hi-lo) {
 		lo, hi = 0, 1
 	}
 	if hi <= lo {
-		hi = lo + 1
+		hi = lo + max(1, math.Abs(lo)/8)
 	}
 	return scale{ax, lo, hi, a, b}
 }
@@ -73,8 +73,13 @@ func (s scale) ticks(n int) []tick {
 		return out
 	}
 	step := niceStep((s.hi - s.lo) / float64(n))
-	for k := math.Ceil(s.lo/step - 1e-9); k*step <= s.hi+step*1e-9; k++ {
-		v := k * step
+	first := math.Ceil(s.lo/step - 1e-9)
+	// Counted, as far from 0 a step can be lost in rounding.
+	for i := range n + 2 {
+		v := (first + float64(i)) * step
+		if !(v <= s.hi+step*1e-9) {
+			break
+		}
 		px, _ := s.px(v)
 		t := Short(v)
 		if s.axis.Percent {

@@ -66,7 +66,7 @@ type frame struct {
 }
 
 func (c *canvas) frame(s Size, x, y Axis, xlo, xhi, ylo, yhi float64, legend int) frame {
-	f := frame{left: 56, right: float64(s.Width) - 12, top: 10 + 15*float64(legend), bottom: float64(s.Height) - 42}
+	f := frame{left: 56, right: float64(s.Width) - 22, top: 10 + 15*float64(legend), bottom: float64(s.Height) - 42}
 	f.x = newScale(x, xlo, xhi, f.left, f.right)
 	f.y = newScale(y, ylo, yhi, f.bottom, f.top)
 	for _, t := range f.y.ticks(5) {
@@ -123,21 +123,7 @@ func (l Line) SVG() string {
 		}
 		c.series(f, r, k)
 	}
-	for _, m := range l.Marks {
-		x, okx := f.x.px(m.X)
-		y, oky := f.y.px(m.Y)
-		if !okx || !oky {
-			continue
-		}
-		c.raw(`<circle cx="` + num(x) + `" cy="` + num(y) + `" r="4.5" class="f` + colour(m.Colour) + `"><title>` + Escape(m.Label) + `</title></circle>`)
-		// The label goes where there is room.
-		label := cut(m.Label, maxLabel)
-		if x > (f.left+f.right)/2 {
-			c.text(x-8, min(y+15, f.bottom-4), end, "halo", label)
-		} else {
-			c.text(x+8, max(y-6, f.top+10), start, "halo", label)
-		}
-	}
+	c.marks(f, l.Marks)
 	return c.close()
 }
 
@@ -206,5 +192,66 @@ func (c *canvas) series(f frame, r Series, k string) {
 			}
 		}
 		c.raw(`<circle cx="` + num(x) + `" cy="` + num(y) + `" r="3.2" class="f` + k + `"/>`)
+	}
+}
+
+// box is a rectangle of the picture that holds text.
+type box struct{ x0, y0, x1, y1 float64 }
+
+func (b box) overlaps(o box) bool { return b.x0 < o.x1 && o.x0 < b.x1 && b.y0 < o.y1 && o.y0 < b.y1 }
+
+// letter and lineHeight are how much room text of a label takes, nearly.
+const (
+	letter     = 6.4
+	lineHeight = 14
+)
+
+// marks draws points with labels, each label at the first place around its
+// point where it lies inside the frame and on no other label or point.
+func (c *canvas) marks(f frame, marks []Mark) {
+	var taken []box
+	for _, m := range marks {
+		x, okx := f.x.px(m.X)
+		y, oky := f.y.px(m.Y)
+		if okx && oky {
+			taken = append(taken, box{x - 5, y - 5, x + 5, y + 5})
+		}
+	}
+	for _, m := range marks {
+		x, okx := f.x.px(m.X)
+		y, oky := f.y.px(m.Y)
+		if !okx || !oky {
+			continue
+		}
+		c.raw(`<circle cx="` + num(x) + `" cy="` + num(y) + `" r="4.5" class="f` + colour(m.Colour) + `"><title>` + Escape(m.Label) + `</title></circle>`)
+		label := cut(m.Label, maxLabel)
+		w := letter * float64(len([]rune(label)))
+		type place struct {
+			b box
+			a anchor
+		}
+		var places []place
+		for _, dy := range []float64{-8, 4, 18, -22, 32, -36} {
+			places = append(places,
+				place{box{x + 8, y + dy - 11, x + 8 + w, y + dy + 3}, start},
+				place{box{x - 8 - w, y + dy - 11, x - 8, y + dy + 3}, end})
+		}
+		best := places[0]
+		for _, p := range places {
+			free := p.b.x0 >= f.left && p.b.x1 <= f.right+16 && p.b.y0 >= f.top-lineHeight && p.b.y1 <= f.bottom
+			for _, t := range taken {
+				free = free && !p.b.overlaps(t)
+			}
+			if free {
+				best = p
+				break
+			}
+		}
+		taken = append(taken, best.b)
+		at := best.b.x0
+		if best.a == end {
+			at = best.b.x1
+		}
+		c.text(at, best.b.y1-3, best.a, "halo", label)
 	}
 }
