@@ -55,6 +55,9 @@ type Source struct {
 	SHA256       string `json:"sha256"`  // of the file as it is stored, hex
 	Partial      string `json:"partial"` // file in partials/
 	PartialBytes int64  `json:"partial_bytes"`
+	// Edits counts how often rows were taken out of the partial by Erase or
+	// Prune.
+	Edits int `json:"edits,omitempty"`
 	SourceInfo
 	Windows []SourceWindow `json:"windows"` // those with rows, in order of row keys
 }
@@ -102,10 +105,10 @@ func (s *Source) months() []row.Month {
 
 // MonthInfo is what the manifest says of a month.
 type MonthInfo struct {
-	Month   row.Month `json:"month"`
-	SHA256  string    `json:"sha256"` // of the file
-	Bytes   int64     `json:"bytes"`  // of the file
-	Rows    int64     `json:"rows"`
+	Month  row.Month `json:"month"`
+	SHA256 string    `json:"sha256"` // of the file
+	Bytes  int64     `json:"bytes"`  // of the file
+	Rows   int64     `json:"rows"`
 	// Windows are the attack windows with rows, by attack.
 	Windows []MonthWindow `json:"windows"`
 	// Columns are the features in their order: the twelve, then further ones.

@@ -592,3 +592,83 @@ func TestEmptyLog(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// oddIsTrue labels addresses by their last bit.
+type oddIsTrue struct{}
+
+func (oddIsTrue) Label(ip netip.Addr, _ row.Month) row.Label {
+	if b := ip.As4(); b[3]&1 == 1 {
+		return row.True
+	}
+	return row.False
+}
+
+func (oddIsTrue) Definition() string { return "odd" }
+
+// Erasing an address leaves the months that logs without it give, with their
+// labels.
+func TestErase(t *testing.T) {
+	dir := t.TempDir()
+	home := filepath.Join(dir, "home")
+	s := open(t, home)
+	data := lines(1, "2024-07-26", 2000, 12)
+	bad := "{\"dt\":\"-\",\"ip\":\"198.51.100.7\"}\n{\"dt\":\"-\",\"ip\":\"198.51.100.70\"}\n{\"dt\":\"-\",\"ip\":\"198.51.100.8\"}\n"
+	c := config(write(t, dir, "a.json", append(slices.Clone(data), bad...)), write(t, dir, "b.json", lines(2, "2024-07-02", 10, 3)))
+	c.Labeler = oddIsTrue{}
+	build(t, s, c)
+	if _, err := s.Erase(t.Context(), netip.Addr{}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("%v", err)
+	}
+	got, err := s.Erase(t.Context(), netip.MustParseAddr("::ffff:198.51.100.7"))
+	if err != nil || got.Rows != 2 || got.Partials != 1 || len(got.Months) != 2 || got.RejectLines != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got, err := s.Erase(t.Context(), netip.MustParseAddr("198.51.100.7")); err != nil || got.Rows != 0 || got.Partials != 0 || got.RejectLines != 0 {
+		t.Errorf("once more: %+v, %v", got, err)
+	}
+	var without [][]byte
+	for _, l := range bytes.SplitAfter(data, []byte("\n")) {
+		if !bytes.Contains(l, []byte(`"198.51.100.7"`)) {
+			without = append(without, l)
+		}
+	}
+	other := filepath.Join(dir, "other")
+	c.Files = []string{write(t, dir, "c.json", bytes.Join(without, nil)), filepath.Join(dir, "b.json")}
+	build(t, open(t, other), c)
+	sameMonths(t, "erased", home, other)
+	// Its partials hold it no more either: merging a month anew gives the same.
+	if _, err := Remove(t.Context(), s, []string{"b.json"}, c); err != nil {
+		t.Fatal(err)
+	}
+	c.Files = []string{filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")}
+	if r := build(t, s, c); r.Unchanged != 1 || r.Read != 1 {
+		t.Errorf("%+v", r)
+	}
+	sameMonths(t, "erased and merged again", home, other)
+}
+
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	home := filepath.Join(dir, "home")
+	s := open(t, home)
+	old := write(t, dir, "old.json", lines(1, "2024-06-02", 200, 9))
+	both := write(t, dir, "both.json", lines(2, "2024-07-26", 2000, 9))
+	c := config(old, both)
+	c.Labeler = oddIsTrue{}
+	build(t, s, c)
+	august := monthBytes(t, home)["2024-08.parquet"]
+	got, err := s.Prune(t.Context(), month(t, "2024-08"))
+	if err != nil || len(got.Months) != 2 || got.Rows != 18 || got.Partials != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if after := monthBytes(t, home); len(after) != 1 || after["2024-08.parquet"] != august {
+		t.Errorf("months %v, or August differs", s.Months())
+	}
+	// The files stay known: what is gone does not come back by itself.
+	if r := build(t, s, c); r.Unchanged != 2 || len(r.Months) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if got, err := s.Prune(t.Context(), month(t, "2024-08")); err != nil || got.Rows != 0 || got.Partials != 0 {
+		t.Errorf("once more: %+v, %v", got, err)
+	}
+}
