@@ -34,7 +34,8 @@ func (o objective) checkLabels(d *DMatrix) error {
 func (o objective) gradients(d *DMatrix, margin []float32, gpair []gradientPair, begin, end int) {
 	margin, gpair, label := margin[begin:end], gpair[begin:end], d.label[begin:end]
 	if o.logistic && o.scalePosWeight == 1 && d.weight == nil {
-		logisticGradients(margin, label, gpair)
+		n := logisticFast(margin, label, gpair)
+		logisticGradients(margin[n:], label[n:], gpair[n:])
 		return
 	}
 	var weight []float32
