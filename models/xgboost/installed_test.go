@@ -52,7 +52,13 @@ func TestInstalledXGBoostAnswersAlike(t *testing.T) {
 		save(t, filepath.Join(dir, stem+".f32"), g.files["input.f32"])
 	}
 	for python := range strings.SplitSeq(pythons, ":") {
-		out, err := exec.Command(python, "-W", "ignore", filepath.Join("testdata", "answer.py"), dir).CombinedOutput()
+		for file := range want { // of the Python before
+			os.Remove(filepath.Join(dir, file+".margin"))
+			os.Remove(filepath.Join(dir, file+".refused"))
+		}
+		cmd := exec.Command(python, "-W", "ignore", filepath.Join("testdata", "answer.py"), dir)
+		cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1")
+		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", python, err, out)
 		}
@@ -63,15 +69,19 @@ func TestInstalledXGBoostAnswersAlike(t *testing.T) {
 		t.Run(string(version), func(t *testing.T) {
 			compared := 0
 			for file, g := range want {
-				if _, err := os.Stat(filepath.Join(dir, file+".newer")); err == nil {
-					continue // an objective that this version does not have
+				if why, err := os.ReadFile(filepath.Join(dir, file+".refused")); err == nil {
+					// 1.7 has no quantiles, and other names for ranking's parameters
+					if strings.HasPrefix(string(version), "1.") && (strings.Contains(file, "quantile") || strings.Contains(file, "rank_")) {
+						continue
+					}
+					t.Fatalf("%s: %s", file, why)
 				}
 				compared++
 				b, err := os.ReadFile(filepath.Join(dir, file+".margin"))
 				if err != nil {
 					t.Fatal(err)
 				}
-				sameBits(t, file, floats(b), g.margin)
+				g.same()(t, file, floats(b), g.margin)
 			}
 			t.Logf("%d files compared", compared)
 		})

@@ -151,6 +151,9 @@ func encodeModel(e encoder, m *ensemble.Model, base string) {
 
 func encodeObjective(e encoder, m *ensemble.Model) {
 	blocks := map[string]map[string]string{"name": nil}
+	if block, params := neededParams(m); block != "" {
+		blocks[block] = params
+	}
 	for k, v := range m.ObjectiveParams {
 		blocks[k] = v
 	}
@@ -166,6 +169,22 @@ func encodeObjective(e encoder, m *ensemble.Model) {
 	e.close()
 }
 
+// neededParams is the block without which XGBoost, or 1.7 at least, does not
+// load a model of this objective, with its defaults.
+func neededParams(m *ensemble.Model) (block string, params map[string]string) {
+	switch m.Objective {
+	case "binary:logistic", "binary:logitraw", "reg:linear", "reg:logistic", "reg:squarederror", "reg:squaredlogerror":
+		return "reg_loss_param", map[string]string{"scale_pos_weight": "1"}
+	case "multi:softmax", "multi:softprob":
+		return "softmax_multiclass_param", map[string]string{"num_class": strconv.Itoa(m.NumClass)}
+	case "count:poisson":
+		return "poisson_regression_param", map[string]string{"max_delta_step": "0.699999988"}
+	case "reg:tweedie":
+		return "tweedie_regression_param", map[string]string{"tweedie_variance_power": "1.5"}
+	}
+	return "", nil
+}
+
 func encodeBooster(e encoder, m *ensemble.Model) {
 	e.open()
 	switch m.Booster {
@@ -173,7 +192,7 @@ func encodeBooster(e encoder, m *ensemble.Model) {
 		e.key("model")
 		e.open()
 		e.key("boosted_rounds")
-		e.integer(int64(m.BoostedRounds))
+		e.integer(int64(max(1, m.BoostedRounds))) // at 0 XGBoost 3 takes the model for untrained and moves its intercept
 		e.key("weights")
 		e.float32s(m.Linear)
 		e.close()
@@ -278,12 +297,24 @@ func encodeTree(e encoder, m *ensemble.Model, i int, leafVector string) {
 	e.float32s(filled(t.SumHessian, n))
 	e.key("tree_param")
 	texts(e, map[string]string{
-		"num_deleted":      strconv.Itoa(int(t.NumDeleted)),
+		"num_deleted":      strconv.Itoa(deleted(t)),
 		"num_feature":      strconv.Itoa(m.NumFeature),
 		"num_nodes":        strconv.Itoa(n),
 		"size_leaf_vector": leafVector,
 	})
 	e.close()
+}
+
+// deleted counts the nodes marked as deleted. XGBoost refuses a file whose
+// count differs, and 1.0 did not keep it.
+func deleted(t *ensemble.Tree) int {
+	n := 0
+	for i, f := range t.SplitIndices {
+		if f == 1<<31-1 && t.DefaultLeft[i] {
+			n++
+		}
+	}
+	return n
 }
 
 // filled is a, or n zeros where the model has no such statistic.
