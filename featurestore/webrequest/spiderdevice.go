@@ -40,8 +40,14 @@ const (
 // SpiderRules needs them. Safe for concurrent use; the zero value knows no
 // spider.
 type SpiderDevices struct {
-	seven []*regexp.Regexp
+	seven []spiderRule
 	full  *uaparser.Parser
+}
+
+// spiderRule is a rule of ua-parser's and what an agent needs to match it.
+type spiderRule struct {
+	re    *regexp.Regexp
+	needs needs
 }
 
 // definitions are ua-parser's own, as its module embeds them, reduced to the
@@ -73,7 +79,11 @@ var sevenDevices = sync.OnceValues(func() (*SpiderDevices, error) {
 		if err != nil {
 			return nil, fault.New(fault.Corrupt, "ua-parser's embedded rules: %w", err)
 		}
-		s.seven = append(s.seven, re)
+		n, err := needsOf(expr)
+		if err != nil {
+			return nil, fault.New(fault.Corrupt, "ua-parser's embedded rules: %w", err)
+		}
+		s.seven = append(s.seven, spiderRule{re, n})
 	}
 	if len(s.seven) == 0 {
 		return nil, fault.New(fault.Corrupt, "ua-parser's embedded rules: no device rule answers %s", spiderFamily)
@@ -108,15 +118,18 @@ func NewSpiderDevices(rules SpiderRules) (*SpiderDevices, error) {
 }
 
 // IsSpiderDevice reports whether ua-parser's device family of a user agent is
-// Spider. An agent of more than 400 UTF-16 units has no family. It costs tens
-// of microseconds (SpiderFull: up to milliseconds) per call; a Deriver keeps
-// the answers.
+// Spider. An agent of more than 400 UTF-16 units has no family. It costs some
+// microseconds for most agents, some hundred for those that have a word of a
+// crawler's, and up to milliseconds for SpiderFull; a Deriver keeps the
+// answers.
 func (d *SpiderDevices) IsSpiderDevice(userAgent string) bool {
 	if d.seven == nil && d.full == nil || longerThan(userAgent, maxAgentUnits) {
 		return false
 	}
-	for _, re := range d.seven {
-		if re.MatchString(userAgent) {
+	ascii := isASCII(userAgent)
+	for i := range d.seven {
+		rule := &d.seven[i]
+		if (!ascii || rule.needs.in(userAgent)) && rule.re.MatchString(userAgent) {
 			return true
 		}
 	}
