@@ -70,7 +70,7 @@ func printMonths(w io.Writer, months []featurestore.MonthInfo) {
 		if label == "" {
 			label = "none"
 		}
-		fmt.Fprintf(w, "%-8s %9d %8d %9d %9d %9d  %-19s %-19s %s\n", m.Month, m.Rows, m.Attacks, m.Labels.True, m.Labels.False, m.Labels.Unknown, instant(m.First), instant(m.Last), label)
+		fmt.Fprintf(w, "%-8s %9d %8d %9d %9d %9d  %-19s %-19s %s\n", m.Month, m.Rows, len(m.Windows), m.Labels.True, m.Labels.False, m.Labels.Unknown, instant(m.First), instant(m.Last), label)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 
+	"sluice/featurestore"
 	"sluice/featurestore/fault"
 	"sluice/train/pipeline"
 )
@@ -95,6 +96,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	target := fs.Float64("target-precision", 0.8, "precision that the operating point must hold, in (0, 1)")
 	dry := fs.Bool("dry-run", false, "say what would be read and done, and stop")
 	demo := fs.Bool("demo", false, "run on three simulated months")
+	simulated := fs.Bool("simulated", false, "the logs are simulated; such a home never takes real ones")
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "run takes no %q; see train run --help", args[0])
@@ -102,7 +104,10 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if *target <= 0 || *target >= 1 {
 			return fault.Field(fault.Usage, "target-precision", "--target-precision %v: want a share between 0 and 1, as in 0.8", *target)
 		}
-		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Who: who(), World: "real"}
+		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Who: who(), World: featurestore.Real}
+		if *simulated {
+			c.World = featurestore.Simulated
+		}
 		var err error
 		if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"sluice/featurestore/fault"
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
+	"sluice/featurestore/simulate"
 	"sluice/train/pipeline"
 )
 
@@ -138,6 +139,9 @@ func setupSimulate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 	scale := fs.Float64("scale", 0.001, "`SHARE` of the requests a pair really makes; at least one is left")
 	background := fs.Int("background-ips", 2000, "`N` addresses a month outside of every attack")
 	seed := fs.Int64("seed", 0, "`N` that every draw starts from")
+	format := fs.String("format", "ndjson", "log `FORMAT`: ndjson (webrequest), combined or parquet")
+	gz := fs.Bool("gzip", true, "compress text logs")
+	byHour := fs.Bool("partition-by-hour", false, "one file an hour, in folders as the data lake has them; else one a day")
 	out := fs.String("out", "", "`DIR` to write; must not exist or be empty")
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) > 0 || *out == "" {
@@ -148,15 +152,13 @@ func setupSimulate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 			return fault.Field(fault.Usage, "start", "--start: %w", err)
 		}
 		e.events.begin("simulate")
-		res, err := pipeline.Simulate(ctx, pipeline.World{Start: m, Months: *n, Rows: *rows, Scale: *scale, BackgroundIPs: *background, Seed: *seed}, *out, threads(e.global.threads), e.events.send)
+		res, err := pipeline.Simulate(ctx, simulate.Config{Start: m, Months: *n, Rows: *rows, Scale: *scale, BackgroundIPs: *background, Seed: *seed}, *out,
+			simulate.WriteOptions{Format: simulate.Format(*format), Gzip: *gz && simulate.Format(*format) != simulate.Parquet, PartitionByHour: *byHour, Threads: threads(e.global.threads)}, e.events.send)
 		if err != nil {
 			return err
 		}
 		e.events.result(res, func(w io.Writer) {
-			for _, f := range res.Logs {
-				fmt.Fprintln(w, f)
-			}
-			fmt.Fprintf(w, "\nSimulated. Train on it with:\n  train run --demo, or train run --logs '%s/logs/*' --labels '%s/labels/blacklist-*.txt' … on a home of its own\n", *out, *out)
+			fmt.Fprintf(w, "%d log files below %s/logs\nwindows   %s\nlabels    %s/labels\ntruth     %s\n\nSimulated: nothing in it is real. Train on it in a home of its own:\n  train run --simulated --dir HOME --profile wikimedia --logs LOGS --labels LABELS --attacks %s --train … --test …\n", len(res.Logs), *out, res.Attacks, *out, res.Truth, res.Attacks)
 		})
 		return nil
 	}

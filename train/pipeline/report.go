@@ -104,7 +104,7 @@ func (w *work) reportMonths() []report.Month {
 			role = "test"
 		}
 		r := report.Month{
-			Month: mo.Month.String(), Role: role, Rows: int(mo.Rows), Attacks: int(mo.Attacks),
+			Month: mo.Month.String(), Role: role, Rows: int(mo.Rows), Attacks: len(mo.Windows),
 			True: int(mo.Labels.True), False: int(mo.Labels.False), Unknown: int(mo.Labels.Unknown),
 			LabelAsOf: mo.Month.End(time.UTC).Add(w.LabelOptions.Delay).Format(time.DateOnly),
 		}
