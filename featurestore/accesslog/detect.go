@@ -10,7 +10,8 @@ import (
 	"sluice/featurestore/webrequest"
 )
 
-// sampleLines is how many lines of a log a format is chosen by.
+// sampleLines is how many lines of a log a format is chosen by, unless none of
+// them can be read.
 const sampleLines = 256
 
 // choice is one format as it fits a sample.
@@ -57,9 +58,9 @@ func isContent(line []byte) bool {
 }
 
 // content gives the first lines of the sample that could be requests.
-func content(sample []byte, f framer, table bool) (all []sampleLine) {
+func content(sample []byte, f framer, table bool, limit int) (all []sampleLine) {
 	number := int64(1)
-	for len(sample) > 0 && len(all) < sampleLines+1 {
+	for len(sample) > 0 && len(all) <= limit {
 		n := f.record(sample)
 		if line := trim(sample[:n], table); isContent(line) {
 			all = append(all, sampleLine{number, line})
@@ -74,7 +75,7 @@ func content(sample []byte, f framer, table bool) (all []sampleLine) {
 func setUp(format string, sample []byte, o Options) *choice {
 	c := &choice{format: format, framer: lines{}}
 	table := format == CSV || format == TSV
-	all := content(sample, c.framer, table)
+	all := content(sample, c.framer, table, o.sample)
 	switch format {
 	case JSON:
 		texts := make([][]byte, 0, len(all))
@@ -100,7 +101,7 @@ func setUp(format string, sample []byte, o Options) *choice {
 				return c.fail(err)
 			}
 			c.framer = csvRecords{delimiter: f.delimiter, maxLine: o.MaxLine}
-			all = content(sample, c.framer, true)
+			all = content(sample, c.framer, true, o.sample)
 		}
 		f, err := newCSVFormat(format, all[0].text, o)
 		if err != nil {
@@ -131,8 +132,8 @@ func setUp(format string, sample []byte, o Options) *choice {
 	if len(o.TrustedProxies) > 0 && !c.available.Has(webrequest.FieldXForwardedFor) {
 		return c.fail(fault.Field(fault.Usage, "trusted_proxies", "trusted proxies are given, but a %s log has no x_forwarded_for; map it, as in x_forwarded_for=extra1", format))
 	}
-	if len(all) > sampleLines {
-		all = all[:sampleLines]
+	if len(all) > o.sample {
+		all = all[:o.sample]
 	}
 	p := c.parser()
 	var req webrequest.Request
@@ -178,10 +179,10 @@ func endsInSeconds(all []sampleLine, f *textFormat) bool {
 
 // hasAgents reports whether a line of the sample has a field behind the size
 // that can be a referer.
-func hasAgents(sample []byte, c *choice) bool {
+func hasAgents(sample []byte, c *choice, limit int) bool {
 	p := c.parser()
 	var req webrequest.Request
-	for _, l := range content(sample, c.framer, false) {
+	for _, l := range content(sample, c.framer, false, limit) {
 		req = webrequest.Request{}
 		if p.parse(l.text, &req) == Accepted && (req.Referer != "" || req.UserAgent != "") {
 			return true
@@ -233,7 +234,7 @@ func choose(sample []byte, o Options) (*choice, error) {
 	}
 	name := best.format
 	if best.format == Combined || best.format == VhostCombined {
-		if !hasAgents(sample, best) {
+		if !hasAgents(sample, best, o.sample) {
 			best.available &^= webrequest.FieldReferer | webrequest.FieldUserAgent
 			if name == Combined {
 				best = setUp(Common, sample, o)

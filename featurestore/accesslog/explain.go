@@ -30,10 +30,10 @@ func Identify(format string, line []byte, o Options, req *webrequest.Request) (s
 		if c.err != nil || c.tried == 0 {
 			continue
 		}
-		if f == Combined && o.Format == Auto && c.good > 0 && !hasAgents(line, c) {
+		if f == Combined && o.Format == Auto && c.good > 0 && !hasAgents(line, c, o.sample) {
 			c, f = setUp(Common, line, o), Common
 		}
-		all := content(line, c.framer, f == CSV || f == TSV)
+		all := content(line, c.framer, f == CSV || f == TSV, o.sample)
 		last := all[len(all)-1].text
 		*req = webrequest.Request{Available: c.available}
 		r := TooLong

@@ -94,10 +94,13 @@ func newLog(name string, r io.Reader, size int64, o Options) (*Log, error) {
 	return l, nil
 }
 
+// maxSample is how many bytes of a log are looked at for a line that reads.
+const maxSample = 8 << 20
+
 // look reads the start of the log until a format reads a line of it: 256 KiB,
 // or more if a long line or rubbish stands there, up to 8 MiB.
 func (l *Log) look() error {
-	for want := 256 << 10; ; want *= 4 {
+	for want := 256 << 10; ; want = min(4*want, maxSample) {
 		if err := l.readSample(want); err != nil {
 			return err
 		}
@@ -110,7 +113,8 @@ func (l *Log) look() error {
 			l.chosen = c
 			return nil
 		}
-		if l.ended == nil && want < 8<<20 {
+		if l.ended == nil && want < maxSample || l.opts.sample < sampleLines<<6 && bytes.Count(whole, []byte{'\n'}) > l.opts.sample {
+			l.opts.sample *= 4
 			continue
 		}
 		if l.ended != nil && l.ended != io.EOF {
@@ -119,7 +123,7 @@ func (l *Log) look() error {
 		if l.ended == nil && len(whole) == 0 {
 			return fault.Field(fault.Invalid, l.name, "log %s: the first %d MiB hold no line break; it is no text log", l.name, want>>20)
 		}
-		if errors.Is(err, ErrEmpty) || len(content(whole, lines{}, false)) == 0 {
+		if errors.Is(err, ErrEmpty) || len(content(whole, lines{}, false, 1)) == 0 {
 			return fault.Field(fault.Invalid, l.name, "log %s: %w", l.name, ErrEmpty)
 		}
 		return fault.Wrap(err, "log %s", l.name)
@@ -171,7 +175,7 @@ func (l *Log) Chosen() string { return strings.Join(l.chosen.notes, "; ") }
 
 // Available are the columns that the log has. A column is there for the whole
 // file or not at all: it is decided by the format and by the fields of the
-// first lines, at most 256 of them.
+// first lines: 256 of them, or more if none of those reads.
 func (l *Log) Available() webrequest.Field { return l.chosen.available }
 
 // Ignored are the fields of the log that no column is read from, sorted.

@@ -71,6 +71,8 @@ type Options struct {
 	// valid until the call returns; of a line that is too long it holds the
 	// first KiB.
 	Rejects func(line int64, reason Reason, text []byte)
+
+	sample int // how many lines the format is chosen by
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -79,6 +81,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !slices.Contains(Formats(), o.Format) {
 		return o, fault.Field(fault.Usage, "format", "log format %q is not known; the formats are %s", o.Format, strings.Join(Formats(), ", "))
+	}
+	if o.sample == 0 {
+		o.sample = sampleLines
 	}
 	if o.MaxLine == 0 {
 		o.MaxLine = DefaultMaxLine

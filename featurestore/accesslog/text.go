@@ -119,7 +119,7 @@ func setTarget(req *webrequest.Request, t webrequest.Target) {
 
 // time finds the bracketed time and gives what follows it. A user name may
 // hold brackets and blanks, so the first bracket that holds a time is taken,
-// but none beyond the first quote.
+// but none beyond the first quote that is not escaped.
 func (p *textParser) time(rest []byte, req *webrequest.Request) ([]byte, Reason) {
 	reason := BadLine
 	for {
@@ -127,7 +127,7 @@ func (p *textParser) time(rest []byte, req *webrequest.Request) ([]byte, Reason)
 		if i < 0 {
 			return nil, reason
 		}
-		if q := bytes.IndexByte(rest[:i], '"'); q >= 0 {
+		if closingQuote(rest[:i], 0, true) >= 0 {
 			return nil, reason
 		}
 		rest = rest[i+1:]

@@ -49,6 +49,8 @@ func TestTextLines(t *testing.T) {
 			want: want{ip: "192.0.2.7", time: at, method: "GET", path: "/", status: "200", size: 1}},
 		{name: "user with blanks and brackets", line: `192.0.2.7 - a [b] c [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.1" 200 1`,
 			want: want{ip: "192.0.2.7", time: at, method: "GET", path: "/", status: "200", size: 1}},
+		{name: "a quote in the user's name", line: `192.0.2.7 - a\"b [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.1" 200 1`,
+			want: want{ip: "192.0.2.7", time: at, method: "GET", path: "/", status: "200", size: 1}},
 		{name: "no time", line: `192.0.2.7 - - "GET / HTTP/1.1" 200 1 "-" "[10/Oct/2000:13:55:36 -0700]"`, want: want{reason: BadLine}},
 		{name: "a time in the request is none", line: `192.0.2.7 - - [x] "GET /[10/Oct/2000:13:55:36 -0700] "y" 200 1`, want: want{reason: BadTime}},
 		{name: "time of a dash", line: `192.0.2.7 - - [-] "GET / HTTP/1.1" 200 1`, want: want{reason: MissingTime}},

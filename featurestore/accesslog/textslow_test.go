@@ -16,7 +16,7 @@ import (
 
 // The combined format as a regular expression, for lines whose writer escapes
 // quotes and backslashes.
-var slowCombined = regexp.MustCompile(`^(\S+) (\S+) (\S+) \[(\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3}|-) (\d+|-)(?: "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)")?$`)
+var slowCombined = regexp.MustCompile(`^([^\s"\\]+) ((?:[^\s"\\]|\\.)+) ((?:[^\s"\\]|\\.)+) \[(\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3}|-) (\d+|-)(?: "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)")?$`)
 
 func slowParse(line string) (req webrequest.Request, ok bool) {
 	m := slowCombined.FindStringSubmatch(line)
@@ -57,7 +57,7 @@ func TestCombinedAgainstRegexp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Unix(rapid.Int64Range(minTime, maxTime-1).Draw(t, "time"), 0).UTC()
 		line := fmt.Sprintf(`%s - %s [%s] "%s" %s %s`, rapid.SampledFrom([]string{"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"}).Draw(t, "ip"),
-			rapid.SampledFrom([]string{"-", "frank", "[x]"}).Draw(t, "user"), at.Format("02/Jan/2006:15:04:05 -0700"),
+			rapid.SampledFrom([]string{"-", "frank", "[x]", `a\"b`, `\\`}).Draw(t, "user"), at.Format("02/Jan/2006:15:04:05 -0700"),
 			rapid.OneOf(field, rapid.Just("GET /a?b HTTP/1.1")).Draw(t, "request"),
 			rapid.SampledFrom([]string{"200", "404", "-"}).Draw(t, "status"), rapid.SampledFrom([]string{"0", "-", "512", "9223372036854775807"}).Draw(t, "size"))
 		if rapid.Bool().Draw(t, "agents") {
