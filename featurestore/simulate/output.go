@@ -46,6 +46,12 @@ func writeAtomic(path string, write func(*bufio.Writer) error) error {
 	return fault.Wrap(f.CloseAtomicallyReplace(), "%s", path)
 }
 
+// IsSimulated reports whether a log or label file is of a simulated world, by
+// its name: all that Write makes of those begins with "simulated-".
+func IsSimulated(path string) bool {
+	return strings.HasPrefix(filepath.Base(path), "simulated-")
+}
+
 // Files are what Write wrote, by purpose; paths are below its folder.
 type Files struct {
 	Logs       []string // in order of time

@@ -17,9 +17,9 @@ import (
 // The published shares hold in every world, without training anything: rows,
 // prevalence, and pairs with at least so many requests.
 func TestShares(t *testing.T) {
-	seeds := 20
+	seeds := 8
 	if testing.Short() {
-		seeds = 3
+		seeds = 2
 	}
 	for seed := range seeds {
 		w := world(t, Config{Seed: int64(seed)})
@@ -58,8 +58,12 @@ func TestShares(t *testing.T) {
 
 // What holds of every profile of every world.
 func TestProfiles(t *testing.T) {
-	for seed := range int64(4) {
-		w := world(t, Config{Seed: seed, Rows: 800, Months: 7, BackgroundIPs: 200, Scale: []float64{1, .1, .001, 2}[seed]})
+	scales := []float64{1, .1, .001, 2}
+	if testing.Short() {
+		scales = scales[:2]
+	}
+	for seed, scale := range scales {
+		w := world(t, Config{Seed: int64(seed), Rows: 800, Months: 7, BackgroundIPs: 200, Scale: scale})
 		windows := map[string]Window{}
 		for _, a := range w.Windows() {
 			windows[a.ID] = a
@@ -149,10 +153,15 @@ func TestMonthsDiffer(t *testing.T) {
 
 // Each shape of label export, read back, gives the rows' own labels.
 func TestLabelsReadBack(t *testing.T) {
-	w := world(t, Config{Seed: 9, Rows: 400, Scale: .001, BackgroundIPs: 100})
+	w := world(t, Config{Seed: 9, Rows: 300, Scale: .001, BackgroundIPs: 60})
 	files, err := w.Write(context.Background(), t.TempDir(), WriteOptions{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, p := range files.Logs {
+		if !IsSimulated(p) {
+			t.Errorf("%s does not pass for simulated", p)
+		}
 	}
 	late := 0
 	for shape, paths := range files.Labels {
@@ -165,6 +174,9 @@ func TestLabelsReadBack(t *testing.T) {
 			t.Errorf("%s: definition %s, months %v", shape, s.Definition(), s.Months())
 		}
 		for _, st := range s.Stats() {
+			if !IsSimulated(st.Name) {
+				t.Errorf("%s does not pass for simulated", st.Name)
+			}
 			if len(st.Rejects) > 0 {
 				t.Errorf("%s: %+v", shape, st.Rejects)
 			}
