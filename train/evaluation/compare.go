@@ -3,6 +3,7 @@ package evaluation
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Verdict is the answer to "is the model better?".
@@ -99,5 +100,5 @@ func points(d Float) string {
 	if v == 0 {
 		return "0 points"
 	}
-	return fmt.Sprintf("%+.1f points", v)
+	return strings.Replace(fmt.Sprintf("%+.1f points", v), "-", "−", 1)
 }

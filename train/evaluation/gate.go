@@ -109,11 +109,11 @@ func Judge(s *Split, c GateConfig, f Facts) Gate {
 	}
 	if c.MinTestRows > 0 {
 		add("min_test_rows", s.Rows.Rows >= c.MinTestRows, float64(s.Rows.Rows), float64(c.MinTestRows),
-			"%d labelled test rows, %d needed", s.Rows.Rows, c.MinTestRows)
+			"%s labelled test rows, %s needed", thousands(float64(s.Rows.Rows)), thousands(float64(c.MinTestRows)))
 	}
 	if c.MinTestTrue > 0 {
 		add("min_test_true", s.Rows.True >= c.MinTestTrue, float64(s.Rows.True), float64(c.MinTestTrue),
-			"%d test rows labelled True, %d needed", s.Rows.True, c.MinTestTrue)
+			"%s test rows labelled True, %s needed", thousands(float64(s.Rows.True)), thousands(float64(c.MinTestTrue)))
 	}
 	if c.MinLabelled > 0 {
 		known := float64(ratio(float64(s.Rows.Rows), float64(s.Rows.Rows+s.Rows.Unknown)))
@@ -161,9 +161,17 @@ func Judge(s *Split, c GateConfig, f Facts) Gate {
 	return g
 }
 
+// Short is how far got lies below want, in percentage points, for a sentence.
+func Short(got, want float64) string {
+	if d := math.Round((want-got)*1000) / 10; d >= 0.1 {
+		return fmt.Sprintf("%.1f points", d)
+	}
+	return "less than 0.1 points"
+}
+
 func short(got, want float64) string {
 	if got >= want {
 		return ""
 	}
-	return fmt.Sprintf(": %.1f points short", math.Ceil((want-got)*1000)/10)
+	return ": " + Short(got, want) + " short"
 }

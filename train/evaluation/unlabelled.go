@@ -184,9 +184,11 @@ func unlabelledDeciles(labels []bool, p, requestCount []float64) []UnlabelledDec
 }
 
 // decileWarning speaks up when the smallest and the greatest c of the tenths
-// with enough reported rows have intervals that do not touch.
+// with enough reported rows differ by a quarter or more and have intervals
+// that do not touch: smaller differences come from how clear the cases of a
+// tenth are.
 func decileWarning(deciles []UnlabelledDecile) string {
-	const enough = 30
+	const enough, much = 30, 1.25
 	var lo, hi *UnlabelledDecile
 	for i := range deciles {
 		d := &deciles[i]
@@ -200,7 +202,7 @@ func decileWarning(deciles []UnlabelledDecile) string {
 			hi = d
 		}
 	}
-	if lo == nil || lo.High >= hi.Low {
+	if lo == nil || lo.High >= hi.Low || hi.C < much*lo.C {
 		return ""
 	}
 	return fmt.Sprintf("reporting depends on request_count: c is %.2f at %.0f to %.0f requests and %.2f at %.0f to %.0f, so the assumption behind this estimate does not hold and it is a rough guide only",
