@@ -2,7 +2,7 @@ package webrequest
 
 import "hash/maphash"
 
-// Bounds of a Deriver's memory: sets of two slots, each holding one key of at
+// Bounds of a Deriver's memory: sets of four slots, each holding one key of at
 // most maxKey bytes. A key is any distinct agent, referer or host; longer ones
 // are worked out each time.
 const (
@@ -12,8 +12,11 @@ const (
 	maxKey       = 512
 )
 
+// ways is the number of slots that a text may be kept in.
+const ways = 4
+
 // cache remembers what was worked out for a text. It never grows beyond its
-// slots: a new text takes the place of the less recently used one of its set.
+// slots: a new text takes the place of the least recently used one of its set.
 // The memory of a slot's key is used again, so that a cache that has been full
 // once allocates no more.
 type cache[V any] struct {
@@ -43,20 +46,31 @@ func (c *cache[V]) get(key string) (v *V, ok bool) {
 		c.slots = make([]slot[V], c.size)
 	}
 	h := maphash.String(c.seed, key)
-	i := int(h) & (c.size - 1) &^ 1
-	a, b := &c.slots[i], &c.slots[i+1]
-	if a.hash == h && a.key != nil && string(a.key) == key {
-		return &a.val, true
+	i := int(h) & (c.size - 1) &^ (ways - 1)
+	set := c.slots[i : i+ways : i+ways]
+	for w := range set {
+		if s := &set[w]; s.hash == h && s.key != nil && string(s.key) == key {
+			if w > 0 {
+				toFront(set[:w+1])
+			}
+			return &set[0].val, true
+		}
 	}
-	// The first slot of a set is the last one used.
-	*a, *b = *b, *a
-	if a.hash == h && a.key != nil && string(a.key) == key {
-		return &a.val, true
+	toFront(set)
+	s := &set[0]
+	if s.key == nil {
+		s.key = make([]byte, 0, max(len(key), 64))
 	}
-	if a.key == nil {
-		a.key = make([]byte, 0, max(len(key), 64))
-	}
-	a.hash = h
-	a.key = append(a.key[:0], key...)
-	return &a.val, false
+	s.hash = h
+	s.key = append(s.key[:0], key...)
+	return &s.val, false
+}
+
+// toFront moves the last slot before the others: the slots of a set stand in
+// the order of their last use.
+func toFront[V any](set []slot[V]) {
+	last := len(set) - 1
+	s := set[last]
+	copy(set[1:], set[:last])
+	set[0] = s
 }

@@ -62,15 +62,21 @@ func (t texts) all() [][]string {
 	return slices.DeleteFunc(slices.Clone(sets), func(s []string) bool { return shortest(s) < minText })
 }
 
-// best is the set whose shortest text is longest; nil if there is none.
-func (t texts) best() []string {
-	var best []string
+// two are the two sets whose shortest texts are longest; one of them twice if
+// there is no other, nil if there is none.
+func (t texts) two() (best, second []string) {
 	for _, s := range t.all() {
-		if best == nil || shortest(s) > shortest(best) {
-			best = s
+		switch {
+		case best == nil || shortest(s) > shortest(best):
+			best, second = s, best
+		case second == nil || shortest(s) > shortest(second):
+			second = s
 		}
 	}
-	return best
+	if second == nil {
+		second = best
+	}
+	return best, second
 }
 
 func shortest(set []string) int {
@@ -131,20 +137,23 @@ func smallClass(ranges []rune) []string {
 	return list
 }
 
+// alternate needs a text of either branch. One set of each branch makes one of
+// the whole; so does another of each.
 func alternate(subs []*syntax.Regexp) texts {
-	var exact, union []string
+	var exact, first, other []string
 	ok, known := true, true
 	for _, sub := range subs {
 		t := textsOf(sub)
 		exact, ok = append(exact, t.exact...), ok && t.ok
-		best := t.best()
-		union, known = append(union, best...), known && best != nil
+		best, second := t.two()
+		first, other = append(first, best...), append(other, second...)
+		known = known && best != nil
 	}
 	switch {
 	case ok && len(exact) <= maxTexts:
 		return texts{exact: exact, ok: true}
-	case known && len(union) <= maxTexts:
-		return texts{sets: [][]string{union}}
+	case known:
+		return texts{sets: [][]string{first, other}}
 	}
 	return texts{}
 }

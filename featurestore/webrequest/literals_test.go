@@ -20,6 +20,7 @@ func TestNeedsOf(t *testing.T) {
 		{`^.{0,10}abc$`, [][]string{{"abc"}}},
 		{`abc.*defg`, [][]string{{"abc"}, {"defg"}}},
 		{`abc|defg`, [][]string{{"abc", "defg"}}},
+		{`(abc.*defg|hij)x*`, [][]string{{"defg", "hij"}, {"abc", "hij"}}},
 		{`abc|d`, nil},
 		{`abc|`, nil},
 		{`abc|d.*`, nil},

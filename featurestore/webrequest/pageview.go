@@ -64,11 +64,12 @@ func IsRedirectToPageview(p *Pageview, rules PageviewRules) bool {
 
 // isPageviewBut is is_pageview without its tests of status and host.
 func isPageviewBut(p *Pageview, app, html bool, rules PageviewRules) bool {
-	if !isConsumption(p.XAnalytics, rules.AllEvents) {
+	x := pageKeysOf(p.XAnalytics)
+	if !x.isConsumption(rules.AllEvents) {
 		return false
 	}
 	if app {
-		return trimControl(XAnalyticsValue(p.XAnalytics, "pageview")) == "1"
+		return trimControl(x.pageview) == "1"
 	}
 	return html && !strings.Contains(p.URIPath, "api.php") &&
 		(isPagePath(p.URIPath) || isPageQuery(p.URIQuery)) &&
@@ -89,13 +90,8 @@ func isHTML(contentType string) bool {
 // isConsumption tells reading from previews, debugging and the special pages
 // that are no content. Without one of the three keys nothing is known against
 // the request.
-func isConsumption(xAnalytics string, allEvents bool) bool {
-	if absent(xAnalytics) {
-		return true
-	}
-	special := trimControl(XAnalyticsValue(xAnalytics, "special"))
-	preview := trimControl(XAnalyticsValue(xAnalytics, "preview"))
-	debug := trimControl(XAnalyticsValue(xAnalytics, "debug"))
+func (x *pageKeys) isConsumption(allEvents bool) bool {
+	special, preview, debug := trimControl(x.special), trimControl(x.preview), trimControl(x.debug)
 	switch {
 	case special == "" && preview == "" && debug == "":
 		return true
@@ -105,6 +101,40 @@ func isConsumption(xAnalytics string, allEvents bool) bool {
 	return equalFold(special, "search") || equalFold(special, "recentchanges") ||
 		equalFold(special, "version") || equalFold(special, "viewobject") ||
 		allEvents && equalFold(special, "allevents")
+}
+
+// pageKeys are the values of X-Analytics that decide about page views.
+type pageKeys struct{ special, preview, debug, pageview string }
+
+// pageKeysOf reads them in one go; the last of equal keys wins.
+func pageKeysOf(xAnalytics string) (x pageKeys) {
+	if absent(xAnalytics) {
+		return x
+	}
+	for more := true; more; {
+		var piece string
+		piece, xAnalytics, more = strings.Cut(xAnalytics, ";")
+		if len(piece) < len("debug") {
+			continue
+		}
+		switch piece[0] {
+		case 's', 'p', 'd':
+		default:
+			continue
+		}
+		key, value, _ := strings.Cut(piece, "=")
+		switch key {
+		case "special":
+			x.special = value
+		case "preview":
+			x.preview = value
+		case "debug":
+			x.debug = value
+		case "pageview":
+			x.pageview = value
+		}
+	}
+	return x
 }
 
 // isPagePath reports whether the path's first segment, followed by a slash, is
