@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -35,6 +36,7 @@ func TestScript(t *testing.T) {
 			"sameas":      sameTrees,
 			"exits":       exits,
 			"heldversion": heldVersion,
+			"anaddress":   anAddress,
 		},
 	})
 }
@@ -142,4 +144,18 @@ func heldVersion(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("no version is held back")
+}
+
+// anAddress sets IP to the address of the feed's first line.
+func anAddress(ts *testscript.TestScript, neg bool, args []string) {
+	paths, err := filepath.Glob(ts.MkAbs("home/feeds/*.jsonl.gz"))
+	ts.Check(err)
+	f, err := os.Open(paths[0])
+	ts.Check(err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	ts.Check(err)
+	var line struct{ IP string }
+	ts.Check(json.NewDecoder(z).Decode(&line))
+	ts.Setenv("IP", line.IP)
 }

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+	"sluice/train/pipeline"
+)
+
+func withdrawCommands() []command {
+	return []command{{
+		name:    "features remove",
+		summary: "Withdraw log files from the store, by name",
+		args:    "FILE...",
+		example: `train features remove access-2024-06-13.log.gz`,
+		setup:   setupRemove,
+	}, {
+		name:    "features prune",
+		summary: "Take months out of the store that ended a while ago",
+		example: `train features prune --older-than 90d`,
+		setup:   setupPrune,
+	}, {
+		name:    "features erase",
+		summary: "Take one address out of the store and the feeds",
+		args:    "IP",
+		example: `train features erase 192.0.2.7`,
+		setup:   setupErase,
+	}}
+}
+
+func setupRemove(*flag.FlagSet) func(context.Context, *env, []string) error {
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) == 0 {
+			return fault.New(fault.Usage, "features remove needs the names of log files, as train features list --json shows them")
+		}
+		e.events.begin("features remove")
+		out, err := pipeline.Remove(ctx, pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}, args)
+		if err != nil {
+			return err
+		}
+		e.events.result(out, func(w io.Writer) {
+			fmt.Fprintf(w, "%d files withdrawn; %d rows in %s\n", len(args), out.Build.Rows, months(out.Build.Months))
+		})
+		return nil
+	}
+}
+
+// parseAge reads "90d" or a Go duration.
+func parseAge(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 36500 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return d, nil
+	}
+	return 0, fault.Field(fault.Usage, "older-than", "--older-than %q: want days, as in 90d", s)
+}
+
+func setupPrune(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	older := fs.String("older-than", "", "`AGE` since a month's end, as in 90d")
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 || *older == "" {
+			return fault.New(fault.Usage, "features prune needs --older-than; see train features prune --help")
+		}
+		age, err := parseAge(*older)
+		if err != nil {
+			return err
+		}
+		e.events.begin("features prune")
+		out, err := pipeline.Prune(ctx, pipeline.Config{Home: e.global.dir}, time.Now().Add(-age))
+		if err != nil {
+			return err
+		}
+		e.events.result(out, func(w io.Writer) {
+			fmt.Fprintf(w, "months before %s: %d rows in %s taken out\n", out.Before, out.Store.Rows, months(out.Store.Months))
+		})
+		return nil
+	}
+}
+
+func setupErase(*flag.FlagSet) func(context.Context, *env, []string) error {
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) != 1 {
+			return fault.New(fault.Usage, "features erase takes one address; see train features erase --help")
+		}
+		ip, ok := row.ParseIP(args[0])
+		if !ok {
+			return fault.Field(fault.Usage, "ip", "%q is no address without a zone", args[0])
+		}
+		e.events.begin("features erase")
+		out, err := pipeline.Erase(ctx, pipeline.Config{Home: e.global.dir}, ip)
+		if err != nil {
+			return err
+		}
+		e.events.result(out, func(w io.Writer) {
+			fmt.Fprintf(w, "%s: %d rows in %s, %d feeds\n", row.Mask(ip), out.Store.Rows, months(out.Store.Months), len(out.Feeds))
+		})
+		return nil
+	}
+}
