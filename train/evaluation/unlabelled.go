@@ -205,6 +205,7 @@ func decileWarning(deciles []UnlabelledDecile) string {
 	if lo == nil || lo.High >= hi.Low || hi.C < much*lo.C {
 		return ""
 	}
-	return fmt.Sprintf("reporting depends on request_count: c is %.2f at %.0f to %.0f requests and %.2f at %.0f to %.0f, so the assumption behind this estimate does not hold and it is a rough guide only",
-		float64(lo.C), float64(lo.RequestsFrom), float64(lo.RequestsTo), float64(hi.C), float64(hi.RequestsFrom), float64(hi.RequestsTo))
+	return fmt.Sprintf("reporting depends on request_count: c is %.2f at %s to %s requests and %.2f at %s to %s, so the assumption behind this estimate does not hold and it is a rough guide only",
+		float64(lo.C), thousands(float64(lo.RequestsFrom)), thousands(float64(lo.RequestsTo)),
+		float64(hi.C), thousands(float64(hi.RequestsFrom)), thousands(float64(hi.RequestsTo)))
 }

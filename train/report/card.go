@@ -60,7 +60,7 @@ func modelCard(in Input) *document {
 	}
 	item("Output", "raw probability, calibrated confidence, verdict at the operating point, and each input's contribution to the margin")
 	if in.Rules != nil {
-		item("The rules, as a fallback", in.Rules.AtTarget.String())
+		item("The rules, as a fallback", ruleText(in.Rules.AtTarget))
 	}
 	add("form", "What form the model takes", form)
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"sluice/models/rules"
 	"sluice/serve/chart"
 	"sluice/train/evaluation"
 )
@@ -167,8 +168,8 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 	out = append(out, *t)
 	if in.Rules != nil {
 		items := list{
-			{{text: "For the target precision: ", bold: true}, {text: in.Rules.AtTarget.String(), def: "rules"}},
-			{{text: "For the best F1: ", bold: true}, {text: in.Rules.BestF1.String(), def: "rules"}},
+			{{text: "For the target precision: ", bold: true}, {text: ruleText(in.Rules.AtTarget), def: "rules"}},
+			{{text: "For the best F1: ", bold: true}, {text: ruleText(in.Rules.BestF1), def: "rules"}},
 		}
 		out = append(out, heading{"The rules, as fitted on the training months"}, items)
 	}
@@ -187,4 +188,19 @@ func pValue(p float64) string {
 		return "< 0.0001"
 	}
 	return fixed(p, 4)
+}
+
+// ruleText is a rule for readers: thresholds rounded.
+func ruleText(r rules.Rule) string {
+	if r.Abstains || r.Combine == "" {
+		return "no rule reaches it, so they flag nothing"
+	}
+	side := func(c rules.Condition) string {
+		op := " ≥ "
+		if c.Op == rules.AtMost {
+			op = " ≤ "
+		}
+		return c.Column + op + value(c.Threshold)
+	}
+	return side(r.RequestCount) + " " + string(r.Combine) + " " + side(r.ResponseSizeMean)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
+	"strings"
 
 	"sluice/serve/chart"
 )
@@ -17,7 +18,10 @@ type htmlWriter struct {
 	regions int
 }
 
-func esc(s string) string { return chart.Escape(s) }
+// esc makes text safe and keeps a number and its per cent sign on one line.
+func esc(s string) string {
+	return strings.ReplaceAll(chart.Escape(s), " %", "\u00a0%")
+}
 
 // html renders the document as one file under a content security policy that
 // allows its own style and nothing else.
@@ -101,7 +105,11 @@ func (w *htmlWriter) blocks(bs []block) {
 		case figure:
 			w.figure(b)
 		case gallery:
-			w.WriteString("<div class=\"figures\">\n")
+			class := "figures"
+			if n := len(b.figures); n == 2 || n == 4 {
+				class += " pair"
+			}
+			w.WriteString("<div class=\"" + class + "\">\n")
 			for _, f := range b.figures {
 				w.figure(f)
 			}

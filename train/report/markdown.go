@@ -41,8 +41,10 @@ func mdText(s string) string {
 
 func (w *markdownWriter) spans(ss []span) {
 	for _, s := range ss {
-		if s.bold {
-			w.WriteString("**" + mdText(s.text) + "**")
+		if inner := strings.TrimSpace(s.text); s.bold && inner != "" {
+			// Markdown wants its stars on letters: spaces go outside.
+			lead, tail, _ := strings.Cut(s.text, inner)
+			w.WriteString(lead + "**" + mdText(inner) + "**" + tail)
 		} else {
 			w.WriteString(mdText(s.text))
 		}

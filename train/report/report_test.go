@@ -160,7 +160,7 @@ func TestGolden(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		skill float64
-	}{{"passed", 1.5}, {"heldback", 0.25}} {
+	}{{"passed", 1.9}, {"heldback", 0.25}} {
 		out, err := Render(fixture(t, 300, 60, c.skill))
 		if err != nil {
 			t.Fatal(err)

@@ -22,7 +22,7 @@ func TestInBrowser(t *testing.T) {
 		t.Skip("chromium is not installed")
 	}
 	dir := t.TempDir()
-	for name, skill := range map[string]float64{"passed": 1.5, "heldback": 0.25} {
+	for name, skill := range map[string]float64{"passed": 1.9, "heldback": 0.25} {
 		out, err := Render(fixture(t, 3000, 300, skill))
 		if err != nil {
 			t.Fatal(err)

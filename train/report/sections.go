@@ -40,13 +40,13 @@ func sliceBlocks(s *evaluation.Split) []block {
 func sliceTable(title string, slices []evaluation.Slice) table {
 	t := newTable(title+": class True at the operating point", th("Slice"), thNum("Rows", "row"), thNum("Coverage", "coverage"), thNum("Reported", "label"),
 		thNum("ROC AUC", "roc-auc"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("Recall", "recall"), thNum("interval", "interval"),
-		thNum("at ½: precision", "at-half"), thNum("recall", "at-half"), thNum("Rules: precision", "rules"), thNum("recall", "rules"))
+		thNum("Precision at ½", "at-half"), thNum("Recall at ½", "at-half"), thNum("Rules: precision", "rules"), thNum("Rules: recall", "rules"))
 	listed := false
 	for _, s := range slices {
 		listed = listed || s.Listed != nil
 	}
 	if listed {
-		t.head = append(t.head, thNum("List: precision", "listed-before"), thNum("recall", "listed-before"))
+		t.head = append(t.head, thNum("List: precision", "listed-before"), thNum("List: recall", "listed-before"))
 	}
 	for _, s := range slices {
 		o, h := s.Operate.Classes.True, s.AtHalf.Classes.True
@@ -169,7 +169,7 @@ func labelBlocks(in Input, s *evaluation.Split) []block {
 		{text: share(u.Abusive), bold: true},
 		{text: " of the rows would be abusive, and the true precision at the operating point would be "},
 		{text: share(u.Precision), def: "elkan-noto", bold: true},
-		{text: fmt.Sprintf(" (%s). Recall against all abusive rows would be the recall above.", within(u.PrecisionLow, u.PrecisionHigh))},
+		{text: fmt.Sprintf(" (%s). Recall against all abusive rows would be the recall above. Rows that are unclear by nature make c too low and the estimated precision too high.", within(u.PrecisionLow, u.PrecisionHigh))},
 	}}
 	if u.Warning != "" {
 		out = append(out, callout{"note", words("Warning: " + u.Warning + ".")})
@@ -214,7 +214,7 @@ func monthBlocks(in Input) []block {
 	if len(e.Splits) > 1 {
 		t := newTable("Every split of this version", th("Split"), th("Trained on"), th("Tested on"), thNum("Rows", "row"), thNum("Reported", "label"), thNum("ROC AUC", "roc-auc"),
 			thNum("interval", "interval"), thNum("PR AUC", "pr-auc"), thNum("Brier", "brier"), thNum("Precision", "precision"), thNum("Recall", "recall"),
-			thNum("at ½: precision", "at-half"), thNum("recall", "at-half"), th("Against the rules"))
+			thNum("Precision at ½", "at-half"), thNum("Recall at ½", "at-half"), th("Against the rules"))
 		var auc, prec chart.Series
 		auc = chart.Series{Name: "ROC AUC", Colour: 1, Dots: true}
 		prec = chart.Series{Name: "precision at the operating point", Colour: 2, Dots: true}

@@ -30,11 +30,12 @@ section:first-of-type .callout:first-of-type{font-size:1.2rem;line-height:1.45}
 .cards .label,.cards .note{display:block;color:var(--soft);font-size:.84rem;line-height:1.35}
 .cards .value{display:block;font-size:1.5rem;font-weight:650;font-variant-numeric:tabular-nums;line-height:1.4}
 .scroll{overflow-x:auto;margin:1rem 0;max-width:100%}
-table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;overflow-wrap:normal;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);font-size:.86rem;padding:0 0 .35rem}
-th,td{padding:.28rem .7rem .28rem 0;text-align:left;border-bottom:1px solid var(--rule);vertical-align:top}
+th,td{padding:.28rem .45rem .28rem 0;text-align:left;border-bottom:1px solid var(--rule);vertical-align:top}
 th+th,td,th+td{padding-left:.35rem}
-thead th{vertical-align:bottom;font-weight:600;border-bottom:2px solid var(--rule)}
+thead th{vertical-align:bottom;font-weight:600;border-bottom:2px solid var(--rule);line-height:1.3}
+thead th.num{white-space:normal;max-width:8rem}
 tbody th{font-weight:500}
 td,tbody th{white-space:nowrap}
 .num{text-align:right;white-space:nowrap}
@@ -45,7 +46,8 @@ td a.def,tbody th a.def{text-decoration-line:none}td a.def:hover,td a.def:focus-
 .beside>*{margin:.6rem 0}
 tr.mark>*{background:var(--wash);font-weight:650}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:1.2rem 1.8rem;margin:1.1rem 0;align-items:start}
-figure{margin:0;max-width:34rem;min-width:0}
+figure{margin:0;max-width:27rem;min-width:0}
+.figures.pair{grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr))}.figures.pair figure{max-width:31rem}
 figcaption{color:var(--soft);font-size:.86rem;line-height:1.4;margin-top:.3rem}
 details{margin:.6rem 0;border-radius:6px}
 summary{cursor:pointer}

@@ -41,11 +41,11 @@ func Verdict(e *evaluation.Evaluation) string {
 	op := s.OperatingPoint
 	switch {
 	case first.Name == "min_precision" && op.Abstains && e.Operating.Best.Defined():
-		out += fmt.Sprintf("no threshold promised precision %s on the training months; the best lower bound was %s, %s points short, so it flags nothing",
-			pct(float64(op.Target)), pct(float64(e.Operating.Best)), fixed(float64(op.Target-e.Operating.Best)*100, 1))
+		out += fmt.Sprintf("no threshold promised precision %s on the training months; the best lower bound was %s, %s short, so it flags nothing",
+			pct(float64(op.Target)), pct(float64(e.Operating.Best)), evaluation.Short(float64(e.Operating.Best), float64(op.Target)))
 	case first.Name == "min_precision" && first.Observed.Defined():
-		out += fmt.Sprintf("in %s, %s of the rows it flags are reported, where %s is asked: %s points short",
-			test, pct(float64(first.Observed)), pct(float64(first.Required)), fixed(float64(first.Required-first.Observed)*100, 1))
+		out += fmt.Sprintf("in %s, %s of the rows it flags are reported, where %s is asked: %s short",
+			test, pct(float64(first.Observed)), pct(float64(first.Required)), evaluation.Short(float64(first.Observed), float64(first.Required)))
 	case strings.HasPrefix(first.Name, "not_worse_than_") || strings.HasPrefix(first.Name, "better_than_"):
 		rival := first.Name[strings.LastIndex(first.Name, "_")+1:]
 		word := "is worse than"
