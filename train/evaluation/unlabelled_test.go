@@ -18,7 +18,7 @@ func TestElkanNotoFindsTheTruth(t *testing.T) {
 	var flagged, right float64
 	for i := range n {
 		// Mostly clear cases, as e1 needs rows that are surely abusive.
-		q := 1 / (1 + math.Exp(-8*rng.NormFloat64()))
+		q := 1 / (1 + math.Exp(-25*rng.NormFloat64()))
 		abusive[i] = rng.Float64() < q
 		labels[i] = abusive[i] && rng.Float64() < c
 		p[i] = c * q
