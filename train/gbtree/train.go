@@ -48,7 +48,8 @@ type Result struct {
 	EvalNames []string
 	Metrics   []string
 	// BestIteration and BestScore are the round, from 0, and the value that
-	// early stopping found best; without early stopping the last round and NaN.
+	// early stopping found best. Without early stopping they are the last
+	// round and its value, 0 where nothing was evaluated.
 	BestIteration int
 	BestScore     float64
 }
@@ -114,7 +115,7 @@ func newTrainer(p Params, d *DMatrix, o Options) (*trainer, error) {
 	if t.metrics, err = p.metrics(); err != nil {
 		return nil, err
 	}
-	t.result = &Result{Evals: map[string]map[string][]float64{}, BestScore: math.NaN()}
+	t.result = &Result{Evals: map[string]map[string][]float64{}}
 	for _, m := range t.metrics {
 		t.result.Metrics = append(t.result.Metrics, m.name)
 	}
@@ -328,6 +329,9 @@ func (t *trainer) report(round int) {
 func (t *trainer) finish(watch *stopping) {
 	t.result.Model = t.model
 	t.result.BestIteration = len(t.model.IterationIndptr) - 2
+	if len(t.o.Evals) > 0 {
+		t.result.BestScore = t.lastScore()
+	}
 	if watch.rounds > 0 {
 		t.result.BestIteration, t.result.BestScore = watch.best, watch.score
 		t.model.Attributes["best_iteration"] = strconv.Itoa(watch.best)
