@@ -1,5 +1,7 @@
 package ensemble
 
+import "unsafe"
+
 // blockRows is the number of rows that walk a tree together: enough to keep a
 // tree's nodes in the first-level cache while they are used, few enough that
 // the rows' keys stay there too.
@@ -7,7 +9,7 @@ const blockRows = 64
 
 // block is the working memory of one goroutine.
 type block struct {
-	keys []int32   // slot-major: keys[slot*blockRows+row]
+	keys []uint32  // slot-major: keys[slot*blockRows+row]
 	x    []float32 // the rows themselves, for categorical splits
 	at   [blockRows]int32
 	sum  [][blockRows]float32 // by group
@@ -21,7 +23,7 @@ func (b *block) row(r int) []float32 { return b.x[r*b.nf:][:b.nf] }
 
 func newBlock(p *Predictor) *block {
 	return &block{
-		keys: make([]int32, len(p.slots)*blockRows),
+		keys: make([]uint32, len(p.slots)*blockRows),
 		sum:  make([][blockRows]float32, p.groups),
 		nf:   p.numFeature,
 	}
@@ -48,8 +50,12 @@ func (b *block) margins(p *Predictor, dst []float32, n int) {
 	}
 	for t := range p.trees {
 		c := &p.trees[t]
-		b.walk(c)
 		sum := &b.sum[c.group]
+		if c.depth >= 0 {
+			b.addPadded(c, sum)
+			continue
+		}
+		b.walkLinked(c)
 		for r, at := range b.at[:n] {
 			sum[r] += c.leaves[at]
 		}
@@ -67,29 +73,60 @@ func (b *block) walk(c *compiled) {
 		b.walkLinked(c)
 		return
 	}
-	nodes, keys := c.nodes, b.keys
-	inner := uint32(len(nodes))
-	for r := uint32(0); r < blockRows; r += 4 {
-		var i0, i1, i2, i3 uint32
-		for range c.depth {
-			n0, n1, n2, n3 := nodes[i0], nodes[i1], nodes[i2], nodes[i3]
-			i0 = 2*i0 + 1 + notLess(keys[n0.slot*blockRows+r], n0.threshold)
-			i1 = 2*i1 + 1 + notLess(keys[n1.slot*blockRows+r+1], n1.threshold)
-			i2 = 2*i2 + 1 + notLess(keys[n2.slot*blockRows+r+2], n2.threshold)
-			i3 = 2*i3 + 1 + notLess(keys[n3.slot*blockRows+r+3], n3.threshold)
-		}
-		at := b.at[r : r+4 : r+4]
-		at[0], at[1], at[2], at[3] = int32(i0-inner), int32(i1-inner), int32(i2-inner), int32(i3-inner)
+	size := uintptr(len(c.nodes))
+	nodes, keys := unsafe.Pointer(unsafe.SliceData(c.nodes)), unsafe.Pointer(unsafe.SliceData(b.keys))
+	for r := 0; r < blockRows; r += 4 {
+		i0, i1, i2, i3 := walkFour(nodes, unsafe.Add(keys, 4*r), int(c.depth))
+		at := (*[4]int32)(b.at[r:])
+		at[0], at[1], at[2], at[3] = int32(i0-size), int32(i1-size), int32(i2-size), int32(i3-size)
 	}
 }
 
-// notLess is 1 if key >= threshold, without a branch.
-func notLess(key, threshold int32) uint32 {
-	var b uint32
-	if key >= threshold {
-		b = 1
+// addPadded adds a padded tree's leaves to the rows' sums.
+func (b *block) addPadded(c *compiled, sum *[blockRows]float32) {
+	size := uintptr(len(c.nodes))
+	nodes, keys := unsafe.Pointer(unsafe.SliceData(c.nodes)), unsafe.Pointer(unsafe.SliceData(b.keys))
+	leaves := unsafe.Pointer(unsafe.SliceData(c.leaves))
+	for r := 0; r < blockRows; r += 4 {
+		i0, i1, i2, i3 := walkFour(nodes, unsafe.Add(keys, 4*r), int(c.depth))
+		s := (*[4]float32)(sum[r:])
+		s[0] += leafAt(leaves, i0-size)
+		s[1] += leafAt(leaves, i1-size)
+		s[2] += leafAt(leaves, i2-size)
+		s[3] += leafAt(leaves, i3-size)
 	}
-	return b
+}
+
+func leafAt(leaves unsafe.Pointer, i uintptr) float32 {
+	return *(*float32)(unsafe.Add(leaves, 4*i))
+}
+
+// walkFour takes four neighbouring rows of a block down a padded tree, side by
+// side so that their loads overlap, and gives the leaves as node numbers. keys
+// points at the first row's key of slot 0.
+//
+// It reads through unsafe pointers: the bounds checks would cost a quarter of
+// the time. compile has made every node's slot one of the block's, and depth
+// steps down from node 1 of a complete tree end between 2^depth and
+// 2^(depth+1)-1.
+func walkFour(nodes, keys unsafe.Pointer, depth int) (i0, i1, i2, i3 uintptr) {
+	i0, i1, i2, i3 = 1, 1, 1, 1
+	for ; depth > 0; depth-- {
+		n0 := (*node)(unsafe.Add(nodes, 8*i0))
+		n1 := (*node)(unsafe.Add(nodes, 8*i1))
+		n2 := (*node)(unsafe.Add(nodes, 8*i2))
+		n3 := (*node)(unsafe.Add(nodes, 8*i3))
+		i0 = 2*i0 + below(*(*uint32)(unsafe.Add(keys, uintptr(n0.offset))), n0.threshold)
+		i1 = 2*i1 + below(*(*uint32)(unsafe.Add(keys, uintptr(n1.offset)+4)), n1.threshold)
+		i2 = 2*i2 + below(*(*uint32)(unsafe.Add(keys, uintptr(n2.offset)+8)), n2.threshold)
+		i3 = 2*i3 + below(*(*uint32)(unsafe.Add(keys, uintptr(n3.offset)+12)), n3.threshold)
+	}
+	return i0, i1, i2, i3
+}
+
+// below is 1 if key < threshold, without a branch.
+func below(key, threshold uint32) uintptr {
+	return uintptr((uint64(key) - uint64(threshold)) >> 63)
 }
 
 func (b *block) walkLinked(c *compiled) {
@@ -124,29 +161,24 @@ func (b *block) walkLinked(c *compiled) {
 
 // sumRow is the margin of one row given its keys, four trees at a time so that
 // their loads overlap.
-func (p *Predictor) sumRow(keys []int32, row []float32) float32 {
+func (p *Predictor) sumRow(keys []uint32, row []float32) float32 {
 	sum := p.base[0]
 	trees := p.trees
-	for len(trees) >= 4 && trees[0].depth >= 0 && trees[0].depth == trees[1].depth &&
-		trees[0].depth == trees[2].depth && trees[0].depth == trees[3].depth {
-		a, b, c, d := trees[0].nodes, trees[1].nodes, trees[2].nodes, trees[3].nodes
-		var i0, i1, i2, i3 uint32
-		for range trees[0].depth {
-			n0, n1, n2, n3 := a[i0], b[i1], c[i2], d[i3]
-			i0 = 2*i0 + 1 + notLess(keys[n0.slot], n0.threshold)
-			i1 = 2*i1 + 1 + notLess(keys[n1.slot], n1.threshold)
-			i2 = 2*i2 + 1 + notLess(keys[n2.slot], n2.threshold)
-			i3 = 2*i3 + 1 + notLess(keys[n3.slot], n3.threshold)
+	k := unsafe.Pointer(unsafe.SliceData(keys))
+	for len(trees) >= 4 {
+		a, b, c, d := &trees[0], &trees[1], &trees[2], &trees[3]
+		depth := a.depth
+		if depth < 0 || b.depth != depth || c.depth != depth || d.depth != depth {
+			sum += a.leaves[a.walkRow(keys, row)]
+			trees = trees[1:]
+			continue
 		}
-		inner := uint32(len(a))
-		sum += trees[0].leaves[i0-inner]
-		sum += trees[1].leaves[i1-inner]
-		sum += trees[2].leaves[i2-inner]
-		sum += trees[3].leaves[i3-inner]
+		i0, i1, i2, i3 := walkFourTrees(a, b, c, d, k)
+		sum += leafAt(unsafe.Pointer(unsafe.SliceData(a.leaves)), i0)
+		sum += leafAt(unsafe.Pointer(unsafe.SliceData(b.leaves)), i1)
+		sum += leafAt(unsafe.Pointer(unsafe.SliceData(c.leaves)), i2)
+		sum += leafAt(unsafe.Pointer(unsafe.SliceData(d.leaves)), i3)
 		trees = trees[4:]
-		if len(trees) == 0 {
-			return sum
-		}
 	}
 	for t := range trees {
 		sum += trees[t].leaves[trees[t].walkRow(keys, row)]
@@ -154,13 +186,33 @@ func (p *Predictor) sumRow(keys []int32, row []float32) float32 {
 	return sum
 }
 
+// walkFourTrees takes one row down four padded trees of the same depth, and
+// gives the leaf positions; see walkFour.
+func walkFourTrees(a, b, c, d *compiled, keys unsafe.Pointer) (i0, i1, i2, i3 uintptr) {
+	na, nb := unsafe.Pointer(unsafe.SliceData(a.nodes)), unsafe.Pointer(unsafe.SliceData(b.nodes))
+	nc, nd := unsafe.Pointer(unsafe.SliceData(c.nodes)), unsafe.Pointer(unsafe.SliceData(d.nodes))
+	i0, i1, i2, i3 = 1, 1, 1, 1
+	for depth := a.depth; depth > 0; depth-- {
+		n0 := (*node)(unsafe.Add(na, 8*i0))
+		n1 := (*node)(unsafe.Add(nb, 8*i1))
+		n2 := (*node)(unsafe.Add(nc, 8*i2))
+		n3 := (*node)(unsafe.Add(nd, 8*i3))
+		i0 = 2*i0 + below(*(*uint32)(unsafe.Add(keys, n0.offset/blockRows)), n0.threshold)
+		i1 = 2*i1 + below(*(*uint32)(unsafe.Add(keys, n1.offset/blockRows)), n1.threshold)
+		i2 = 2*i2 + below(*(*uint32)(unsafe.Add(keys, n2.offset/blockRows)), n2.threshold)
+		i3 = 2*i3 + below(*(*uint32)(unsafe.Add(keys, n3.offset/blockRows)), n3.threshold)
+	}
+	size := uintptr(len(a.nodes))
+	return i0 - size, i1 - size, i2 - size, i3 - size
+}
+
 // walkRow is the leaf position of one row.
-func (c *compiled) walkRow(keys []int32, row []float32) int32 {
+func (c *compiled) walkRow(keys []uint32, row []float32) int32 {
 	if c.depth >= 0 {
-		i := uint32(0)
+		i := uintptr(1)
 		for range c.depth {
 			n := c.nodes[i]
-			i = 2*i + 1 + notLess(keys[n.slot], n.threshold)
+			i = 2*i + below(keys[n.offset/columnSize], n.threshold)
 		}
 		return int32(i) - int32(len(c.nodes))
 	}

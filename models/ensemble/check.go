@@ -8,7 +8,7 @@ import (
 const noParent = 1<<31 - 1
 
 // MaxFeature is the largest number of features a model may have.
-const MaxFeature = 1 << 26
+const MaxFeature = 1 << 22
 
 // Check verifies that the model can be walked: known booster, arrays of one
 // length, every tree a tree (each reachable node has one parent, no cycle,

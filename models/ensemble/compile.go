@@ -2,10 +2,10 @@ package ensemble
 
 // A compiled tree is a Tree laid out for walking. Two layouts share the arrays:
 //
-//   - padded: a complete binary tree of depth levels; node i has children 2i+1
-//     and 2i+2, leaves follow the inner nodes. Shallow leaves are repeated
-//     below dummy nodes, so each row takes the same number of steps and no
-//     step has a branch to mispredict.
+//   - padded: a complete binary tree of depth levels. The root is node 1; node
+//     i has the right child 2i and the left child 2i+1; leaf k is node
+//     2^depth+k. Shallow leaves are repeated below dummy nodes, so each row
+//     takes the same number of steps and no step has a branch to mispredict.
 //   - linked: for deep, thin trees and for categorical splits: nodes with
 //     explicit children, walked until a leaf.
 type compiled struct {
@@ -18,16 +18,21 @@ type compiled struct {
 	cats   []uint32 // bit sets of the categorical nodes
 }
 
-// node is a step of a padded tree: right iff keys[slot] >= threshold.
+// node is a step of a padded tree: left iff the slot's key is below the
+// threshold.
 type node struct {
-	threshold int32
-	slot      uint32
+	threshold uint32
+	offset    uint32 // in bytes, of the slot's column in a block
 }
+
+// columnSize is the length in bytes of a slot's column in a block. Two slots
+// of each of MaxFeature features stay within node.offset.
+const columnSize = 4 * blockRows
 
 // linkedNode is a step of a linked tree. Children are positions in links, or
 // ^position of a leaf.
 type linkedNode struct {
-	threshold   int32
+	threshold   uint32
 	slot        uint32
 	left, right int32
 	// A categorical node has its bit set in cats[cat:cat+words] and its
@@ -85,27 +90,26 @@ func weighted(v, w float32) float32 { return float32(v * w) }
 // pad lays t out as a complete tree of depth levels.
 func (c *compiled) pad(p *Predictor, used map[slot]uint32, t *Tree, depth int, w float32) {
 	c.depth = int32(depth)
-	inner := 1<<depth - 1
-	c.nodes = make([]node, inner)
-	c.leaves = make([]float32, inner+1)
-	c.ids = make([]int32, inner+1)
+	size := 1 << depth
+	c.nodes = make([]node, size) // node 0 is not used
+	c.leaves = make([]float32, size)
+	c.ids = make([]int32, size)
 	var fill func(at int, n int32, level int)
 	fill = func(at int, n int32, level int) {
-		leaf := t.LeftChildren[n] == -1
 		if level == depth {
-			c.leaves[at-inner] = weighted(t.SplitConditions[n], w)
-			c.ids[at-inner] = n
+			c.leaves[at-size] = weighted(t.SplitConditions[n], w)
+			c.ids[at-size] = n
 			return
 		}
 		left, right := n, n
-		if !leaf {
-			c.nodes[at] = node{orderedKey(t.SplitConditions[n]), p.slotOf(used, t, n)}
+		if t.LeftChildren[n] != -1 {
+			c.nodes[at] = node{orderedKey(t.SplitConditions[n]), columnSize * p.slotOf(used, t, n)}
 			left, right = t.LeftChildren[n], t.RightChildren[n]
 		}
+		fill(2*at, right, level+1)
 		fill(2*at+1, left, level+1)
-		fill(2*at+2, right, level+1)
 	}
-	fill(0, 0, 0)
+	fill(1, 0, 0)
 	if len(p.slots) == 0 { // dummy nodes read slot 0
 		p.slots = append(p.slots, slot{0, lowKey})
 		used[p.slots[0]] = 0

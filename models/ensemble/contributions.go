@@ -89,7 +89,7 @@ type explainer struct {
 	bias  []float64 // by group
 	path  []float64 // P, then G, of every node of a tree
 	state []uint8   // of the edge into each node
-	keys  []int32   // of one row, by slot
+	keys  []uint32  // of one row, by slot
 }
 
 func (b *block) explainer(p *Predictor, shapes []*shape) *explainer {
@@ -109,7 +109,7 @@ func (b *block) explainer(p *Predictor, shapes []*shape) *explainer {
 	e.phi = make([]float64, blockRows*p.groups*(p.numFeature+1))
 	e.path = make([]float64, size)
 	e.state = make([]uint8, nodes)
-	e.keys = make([]int32, len(p.slots))
+	e.keys = make([]uint32, len(p.slots))
 	b.explain = e
 	return e
 }

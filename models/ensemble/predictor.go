@@ -216,13 +216,13 @@ func (p *Predictor) MarginRow(row []float32) float32 {
 		p.linearMargin(dst[:], row)
 		return dst[0]
 	}
-	var few [64]int32
+	var few [64]uint32
 	keys := few[:]
 	if len(p.slots) > len(few) {
-		b := keyPool.Get().(*[]int32)
+		b := keyPool.Get().(*[]uint32)
 		defer keyPool.Put(b)
 		if cap(*b) < len(p.slots) {
-			*b = make([]int32, len(p.slots))
+			*b = make([]uint32, len(p.slots))
 		}
 		keys = (*b)[:len(p.slots)]
 	}
@@ -232,7 +232,7 @@ func (p *Predictor) MarginRow(row []float32) float32 {
 	return p.sumRow(keys, row)
 }
 
-var keyPool = sync.Pool{New: func() any { return new([]int32) }}
+var keyPool = sync.Pool{New: func() any { return new([]uint32) }}
 
 // ProbabilityRow is MarginRow through the objective's transformation.
 func (p *Predictor) ProbabilityRow(row []float32) float32 {
@@ -245,28 +245,29 @@ func (p *Predictor) ProbabilityRow(row []float32) float32 {
 // threshold its missing values fall.
 type slot struct {
 	feature int32
-	missing int32 // the key of NaN: lowKey goes left everywhere, highKey right
+	missing uint32 // the key of NaN: lowKey goes left everywhere, highKey right
 }
 
 const (
-	lowKey  = math.MinInt32
-	highKey = math.MaxInt32
+	lowKey  = 0
+	highKey = math.MaxUint32
 )
 
 // key maps floats to integers in the same order, -0 equal to +0, and NaN to
 // below or above everything, so that one integer comparison decides a node
 // with missing values included.
-func (s slot) key(v float32) int32 {
+func (s slot) key(v float32) uint32 {
 	if v != v {
 		return s.missing
 	}
 	return orderedKey(v)
 }
 
-func orderedKey(v float32) int32 {
+// orderedKey is between lowKey and highKey for every number, ±Inf included.
+func orderedKey(v float32) uint32 {
 	b := int32(math.Float32bits(v))
 	if b < 0 {
 		b = math.MinInt32 - b
 	}
-	return b
+	return uint32(b) ^ 1<<31
 }
