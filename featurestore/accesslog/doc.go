@@ -12,9 +12,9 @@
 // Rejects, SHA256) does not depend on the number of goroutines.
 //
 // A Request's strings point into the reader's buffer and are valid until the
-// callback returns. No good line costs an allocation, but for CSV, TSV and
-// JSON values that cannot stand as they are written and do not fit the
-// parser's scratch yet, and for headers that JSON holds as several strings.
+// callback returns. A good line costs no allocation, except where JSON holds a
+// header as several strings. Memory is a few blocks of 256 KiB for each worker,
+// and at most a few times Options.MaxLine where lines are longer than that.
 //
 // # Formats
 //
@@ -44,8 +44,9 @@
 // Several names are known for each column; the first one that the log has is
 // read, and Options.Mapping overrides it. Method, path and query are taken
 // from fields of their own; else from a request line; else from a target with
-// path and query. Of an absolute target the authority becomes uri_host where
-// the log has none. Columns are settled by the sample: a field that first
+// path and query. Request.Authority is that of an absolute target; uri_host
+// stays as logged. Request.Nulls are the fields that are null, or that a line
+// lacks, as against those that are empty. Columns are settled by the sample: a field that first
 // comes after it is not read, and a column is available for the whole file or
 // not at all.
 //

@@ -204,9 +204,9 @@ func zstded(t testing.TB, b []byte) []byte {
 
 // However a log is stored, its requests are the same.
 func TestStorage(t *testing.T) {
-	plain := genCombined(3000)
+	plain := genCombined(1500)
 	_, want := scanAll(t, plain, Options{}, 1, 0)
-	if want.err != nil || len(want.requests) != 3000 {
+	if want.err != nil || len(want.requests) != 1500 {
 		t.Fatalf("%d requests, %v", len(want.requests), want.err)
 	}
 	half := bytes.IndexByte(plain[len(plain)/2:], '\n') + len(plain)/2 + 7 // within a line
@@ -236,7 +236,7 @@ func TestStorage(t *testing.T) {
 }
 
 func TestBrokenStorage(t *testing.T) {
-	plain := genCombined(20000)
+	plain := genCombined(5000)
 	whole := gzipped(t, plain)
 	_, all := scanAll(t, plain, Options{}, 1, 0)
 	for name, c := range map[string]struct {
@@ -469,8 +469,8 @@ func TestScanAllocations(t *testing.T) {
 				}
 			})
 		}
-		if few, many := count(2000), count(12000); many-few > 200 {
-			t.Errorf("%s: 10,000 more lines cost %.0f more allocations", name, many-few)
+		if few, many := count(2000), count(7000); many-few > 200 {
+			t.Errorf("%s: 5,000 more lines cost %.0f more allocations", name, many-few)
 		}
 	}
 }
