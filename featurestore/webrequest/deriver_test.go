@@ -263,9 +263,9 @@ func randomRequest(rng *rand.Rand) *Request {
 }
 
 func TestDeriveEqualsFunctions(t *testing.T) {
-	n := 30000
+	n := 12000
 	if testing.Short() {
-		n = 3000
+		n = 1200
 	}
 	seed := uint64(20240801)
 	for i, o := range optionVariety() {
