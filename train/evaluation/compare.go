@@ -27,9 +27,13 @@ type Paired struct {
 	Difference Interval `json:"difference"`           // model - other, paired bootstrap by IP
 	Precision  Interval `json:"precision_difference"` // for the whole picture
 	F1         Interval `json:"f1_difference"`
-	Verdict    Verdict  `json:"verdict"`
-	Sentence   string   `json:"sentence"`
-	McNemar    McNemar  `json:"mcnemar"`
+	// AtItsPrecision is the model's greatest recall on these rows among the
+	// thresholds whose precision is at least the rival's: a fair look where
+	// the two landed at different precisions. In hindsight, for the reader.
+	AtItsPrecision Float   `json:"recall_at_rivals_precision"`
+	Verdict        Verdict `json:"verdict"`
+	Sentence       string  `json:"sentence"`
+	McNemar        McNemar `json:"mcnemar"`
 }
 
 // McNemar is the exact test of whether two verdicts are right equally often
@@ -92,6 +96,37 @@ func (p *Paired) decide(level float64) {
 	p.Sentence = fmt.Sprintf("The model is %s %s: recall %s against %s, a difference of %s (%.0f %% interval %s to %s).",
 		words, p.With, percent(float64(p.Model)), percent(float64(p.Other)),
 		points(d.Estimate), level*100, points(d.Low), points(d.High))
+	p.Sentence += p.aside()
+}
+
+// aside names the price in precision where it is beyond chance, so that recall
+// alone does not tell the story.
+func (p *Paired) aside() string {
+	d := p.Precision
+	if !d.Low.Defined() || !d.High.Defined() || d.Low <= 0 && d.High >= 0 {
+		return ""
+	}
+	out := fmt.Sprintf(" Its precision differs by %s (%s to %s)", points(d.Estimate), points(d.Low), points(d.High))
+	if p.AtItsPrecision.Defined() {
+		out += fmt.Sprintf("; at the precision of %s its recall would be %s", p.With, percent(float64(p.AtItsPrecision)))
+	}
+	return out + "."
+}
+
+// recallAtPrecision is the greatest recall among thresholds whose precision is
+// at least least; 0 where none has it, NaN without rows labelled True.
+func (r *Ranking) recallAtPrecision(least float64) Float {
+	pos, _ := r.totals()
+	if pos == 0 || math.IsNaN(least) {
+		return NaN()
+	}
+	best := 0.0
+	r.walk(func(_, tp, fp float64) {
+		if tp >= least*(tp+fp) {
+			best = max(best, tp/pos)
+		}
+	})
+	return Float(best)
 }
 
 // points is a difference of shares in percentage points, signed.

@@ -158,7 +158,7 @@ func Evaluate(ctx context.Context, in Input, opt Options) (Split, error) {
 	s.Slices = e.slices()
 	s.Thresholds = e.thresholds(rank)
 	s.Hindsight = e.hindsight(rank)
-	if err := e.bootstrap(ctx, &s); err != nil {
+	if err := e.bootstrap(ctx, &s, rank); err != nil {
 		return Split{}, err
 	}
 	s.Incomplete, err = ElkanNoto(ctx, in.Labels, in.Calibrated, e.operating, in.RequestCount, in.Groups, opt.Draws, opt.Threads, mix(opt.Seed+1))
@@ -302,7 +302,7 @@ func (e *evaluator) hindsight(rank *Ranking) Hindsight {
 }
 
 // bootstrap fills the intervals and the comparisons.
-func (e *evaluator) bootstrap(ctx context.Context, s *Split) error {
+func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) error {
 	in := e.in
 	type column struct {
 		name  string
@@ -385,17 +385,19 @@ func (e *evaluator) bootstrap(ctx context.Context, s *Split) error {
 			Difference: interval(k, "recall"), Precision: interval(k+1, "precision"), F1: interval(k+2, "f1"),
 			McNemar: NewMcNemar(in.Labels, e.operating, c.flags),
 		}
+		var rival Class
 		switch c.name {
 		case "rules.operating_point":
-			p.With, p.Other = "the rules", s.Rules.OperatingPoint.Classes.True.Recall
+			p.With, rival = "the rules", s.Rules.OperatingPoint.Classes.True
 			s.Comparison.Rules = p
 		case "listed_before.operating_point":
-			p.With, p.Other = "last month's list", s.ListedBefore.OperatingPoint.Classes.True.Recall
+			p.With, rival = "last month's list", s.ListedBefore.OperatingPoint.Classes.True
 			s.Comparison.ListedBefore = p
 		default:
-			p.With, p.Other = "the champion", s.Champion.OperatingPoint.Classes.True.Recall
+			p.With, rival = "the champion", s.Champion.OperatingPoint.Classes.True
 			s.Comparison.Champion = p
 		}
+		p.Other, p.AtItsPrecision = rival.Recall, rank.recallAtPrecision(float64(rival.Precision))
 		p.decide(intervalLevel)
 		p.abstentions(in.Operating.Abstains, c.name == "rules.operating_point" && in.RulesAbstain)
 	}

@@ -96,9 +96,12 @@ func modelCard(in Input) *document {
 		code{fmt.Sprintf("serve --dir %s --grpc %s --http %s", home, grpcAddr, httpAddr)},
 		para("REST:"),
 		code{fmt.Sprintf("curl http://%s/v1/ips/192.0.2.10\ncurl http://%s/v1/ips/192.0.2.10:explain\ncurl http://%s/feed/v1/ip/192.0.2.10    # the shape that ipoid's clients know", httpAddr, httpAddr, httpAddr)},
-		para("gRPC (the service's own reflection needs a token; the definitions are in proto/sluice/v1). The name of the service is what grpcurl list prints:"),
-		code{fmt.Sprintf("grpcurl -plaintext -import-path proto -proto sluice/v1/sluice.proto -d '{\"name\":\"ips/192.0.2.10\"}' %s sluice.v1.Sluice/GetIpScore", grpcAddr)},
-		para("Go, in process: models/registry loads the version and models/scorer turns rows into scores; it is the one function behind feed, API and replay."),
+		para("gRPC, sluice.v1.ScoreService; the definitions are in proto/sluice/v1:"),
+		code{fmt.Sprintf("grpcurl -plaintext -import-path proto -import-path proto/third_party -proto sluice/v1/score_service.proto \\\n  -d '{\"name\":\"ips/192.0.2.10\"}' %s sluice.v1.ScoreService/GetIpScore", grpcAddr)},
+		para("Go, over gRPC:"),
+		code{fmt.Sprintf("conn, err := grpc.NewClient(%q, grpc.WithTransportCredentials(insecure.NewCredentials()))\n…\nscore, err := sluicev1.NewScoreServiceClient(conn).GetIpScore(ctx, &sluicev1.GetIpScoreRequest{Name: \"ips/192.0.2.10\"})", grpcAddr)},
+		para("Go, in process, where rows are at hand; it is the one function behind feed, API and replay:"),
+		code{fmt.Sprintf("version, err := registry.Open(%q).Get(%q)\n…\nmodel, err := scorer.Load(version)\n…\nscore, err := model.Score(values) // in the order of model.FeatureNames(); NaN is missing", home, in.Version)},
 		para("An address without a row is NOT_FOUND, never a score of 0. While no feed is loaded the answer is UNAVAILABLE."))
 
 	train, test := "2024-06,2024-07", "2024-08"
@@ -109,8 +112,8 @@ func modelCard(in Input) *document {
 		code{fmt.Sprintf("train run --dir %s --logs 'access-*.log.gz' --labels 'blacklist-*.txt.gz' --train %s --test %s", home, train, test)},
 		para("The same inputs, settings and seed give the same bytes. Exit status 3 says that a gate held the new version back: it is written with its report, and the champion stays. Retrain when the drift table of the report says so, or when a new month has its labels."))
 	add("deploy", "How to deploy",
-		code{fmt.Sprintf("train compare --dir %s CHAMPION %s\ntrain promote --dir %s %s", home, in.Version, home, in.Version)},
-		para("A version that passes its gates is promoted by train run itself. A running service takes the new champion and feed without a restart. A held-back version needs --force with a reason, which champion.log keeps."))
+		code{fmt.Sprintf("train versions --dir %s\ntrain compare --dir %s CHAMPION %s\ntrain promote --dir %s %s", home, home, in.Version, home, in.Version)},
+		para("A version that passes its gates is promoted by train run itself. A running service takes the new champion and feed without a restart. A held-back version needs --force and a reason, which champion.log keeps."))
 	add("rollback", "How to roll back",
 		code{fmt.Sprintf("train rollback --dir %s", home)},
 		para("The champion before this one serves again; registry/champion.log says who, when and why."))

@@ -31,6 +31,7 @@ var definitions = definitionList{
 	{"lower-bound", "Lower 90 % bound", "Wilson's one-sided bound of a share at 90 % confidence, on the rows divided by the design effect of addresses that have several rows."},
 	{"interval", "Interval", "95 % percentile interval over bootstrap draws of whole addresses. Intervals in slices are Wilson's, with the same clustering."},
 	{"comparison", "Better, not distinguishable, worse", "The model and its rival flag the same rows at their operating points, both tuned to the same target. If the 95 % interval of the paired difference in recall lies above 0 the model is better, below 0 worse, else not distinguishable."},
+	{"same-precision", "Recall at its precision", "The model's greatest recall on the test months among thresholds whose precision is at least the rival's. In hindsight: nothing was chosen by it."},
 	{"mcnemar", "McNemar", "The exact test on rows where exactly one of two verdicts is right. It treats rows as independent."},
 	{"hindsight", "In hindsight", "The threshold that the test months themselves would have chosen. Nothing was chosen by it; it shows what the target costs."},
 	{"coverage", "Coverage", "The share of the split's addresses that have a row in the slice."},

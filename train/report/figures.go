@@ -146,7 +146,7 @@ func classTable(c contender) table {
 func comparisonBlocks(in Input, s *evaluation.Split) []block {
 	var out []block
 	t := newTable("Paired differences at the operating points, model minus rival", th("Rival"), thDef("Verdict", "comparison"),
-		thNum("Recall", "recall"), thNum("interval", "interval"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("F1", "f1"), thNum("interval", "interval"),
+		thNum("Recall", "recall"), thNum("interval", "interval"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("F1", "f1"), thNum("interval", "interval"), thNum("Recall at its precision", "same-precision"),
 		thNum("Only model right", "mcnemar"), thNum("Only rival right", "mcnemar"), thNum("McNemar p", "mcnemar"))
 	diff := func(iv evaluation.Interval) (cell, cell) {
 		return plainNum(signed(float64(iv.Estimate), 3)), plainNum(signedWithin(iv))
@@ -159,7 +159,7 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 		r, ri := diff(p.Difference)
 		pr, pi := diff(p.Precision)
 		f, fi := diff(p.F1)
-		t.add(name(p.With), td(string(p.Verdict)), r, ri, pr, pi, f, fi,
+		t.add(name(p.With), td(string(p.Verdict)), r, ri, pr, pi, f, fi, plainNum(share(p.AtItsPrecision)),
 			plainNum(count(p.McNemar.OnlyModel)), plainNum(count(p.McNemar.OnlyOther)), plainNum(pValue(float64(p.McNemar.PValue))))
 	}
 	if len(t.rows) == 0 {

@@ -76,6 +76,9 @@ func sliceMatrices(slices []evaluation.Slice) gallery {
 	var out gallery
 	var cs []contender
 	for i, s := range slices {
+		if s.Rows == 0 {
+			continue
+		}
 		c := contender{fmt.Sprintf("at one half, %s requests", s.Name), fmt.Sprintf("slice-%d", i), s.AtHalf}
 		f := confusionFigure(c)
 		f.caption = fmt.Sprintf("%s requests: %s of the addresses.", s.Name, pct(float64(s.Share)))
