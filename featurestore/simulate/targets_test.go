@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,6 +87,7 @@ func TestTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sum := summary{}
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, 1<<20)
 	for seed := 1; lines.Scan(); seed++ {
@@ -96,14 +99,30 @@ func TestTargets(t *testing.T) {
 			seed, p.Rows, p.Positive, p.Test.Precision, p.Test.Recall, p.Test.F1, p.Rule.F1, p.Rule.Text,
 			p.Split0.Precision, p.Split0.Recall, p.Split1.Precision, p.Split1.Recall, p.Split01.Precision, p.Split01.Recall,
 			p.Month01.Precision, p.Month01.Recall, p.FN["0"], p.FN["10000"], p.TotalGain[:3])
-		p.check(t, seed)
+		p.check(t, seed, sum)
+	}
+	sum.log(t)
+}
+
+// summary gathers each figure over the seeds.
+type summary map[string][]float64
+
+func (s summary) log(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		v := s[name]
+		mean := 0.
+		for _, x := range v {
+			mean += x / float64(len(v))
+		}
+		t.Logf("%s: mean %.3f, %.3f to %.3f", name, mean, slices.Min(v), slices.Max(v))
 	}
 }
 
-func (p published) check(t *testing.T, seed int) {
+func (p published) check(t *testing.T, seed int, sum summary) {
 	t.Helper()
 	within := func(what string, got, lo, hi float64) {
 		t.Helper()
+		sum[what] = append(sum[what], got)
 		if !(got >= lo && got <= hi) {
 			t.Errorf("seed %d: %s is %.4f, want %.4f to %.4f", seed, what, got, lo, hi)
 		}
@@ -113,6 +132,12 @@ func (p published) check(t *testing.T, seed int) {
 	for k, want := range map[string]float64{"10": .85, "100": .73, "1000": .55, "10000": .21, "100000": .02} {
 		within("share of pairs with "+k+" requests", p.Shares[k], want-.02, want+.02)
 	}
+	sum["F1"] = append(sum["F1"], p.Test.F1)
+	sum["F1 of the best rule"] = append(sum["F1 of the best rule"], p.Rule.F1)
+	sum["false negatives"] = append(sum["false negatives"], p.FN["0"])
+	sum["false negatives at 10K requests"] = append(sum["false negatives at 10K requests"], p.FN["10000"])
+	sum["precision of first to second month"] = append(sum["precision of first to second month"], p.Month01.Precision)
+	sum["recall of first to second month"] = append(sum["recall of first to second month"], p.Month01.Recall)
 	within("precision", p.Test.Precision, .90, .95)
 	within("recall", p.Test.Recall, .60, .66)
 	for name, m := range map[string]measured{"first month": p.Split0, "second month": p.Split1, "both": p.Split01} {

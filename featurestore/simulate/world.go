@@ -147,7 +147,7 @@ const (
 // and 9 with more than a hundred requests per address.
 var windowCounts = [...]int{3, 9, 6, 5, 7, 4}
 
-// drawWindows places a month's attacks: each of five to eight hours, so that
+// drawWindows places a month's attacks: each of six to nine hours, so that
 // the largest pair stays below the 20 requests/s above which the edge would
 // have refused it, on different days, at any hour.
 func (w *World) drawWindows(i int) []Window {
@@ -161,7 +161,7 @@ func (w *World) drawWindows(i int) []Window {
 	ws := make([]Window, n)
 	for k, day := range picked {
 		begin := start.AddDate(0, 0, day).Add(time.Duration(r.IntN(96)) * 10 * time.Minute)
-		end := begin.Add(5*time.Hour + time.Duration(r.IntN(19))*10*time.Minute)
+		end := begin.Add(6*time.Hour + 20*time.Minute + time.Duration(r.IntN(17))*10*time.Minute)
 		ws[k] = Window{
 			ID:    fmt.Sprintf("simulated-%s-%02d", m, k+1),
 			Start: begin.Unix(), End: end.Unix(),
