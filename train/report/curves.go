@@ -26,6 +26,12 @@ func curveBlocks(s *evaluation.Split) []block {
 	if len(c.Score) > 0 {
 		fs = append(fs, scoreFigure(s))
 	}
+	if len(c.PR) > 0 {
+		fs = append(fs, byThresholdFigure(s))
+	}
+	if len(c.ROC) > 0 {
+		fs = append(fs, costFigure(s))
+	}
 	if len(fs) > 0 {
 		out = append(out, gallery{figures: fs})
 	}

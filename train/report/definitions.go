@@ -46,6 +46,7 @@ var definitions = definitionList{
 	{"ks", "KS", "The greatest distance between the distribution functions then and now, at the bins' edges."},
 	{"elkan-noto", "c, e1, e2, e3", "Estimates of the chance that an abusive address is reported (Elkan and Noto, 2008), assuming it does not depend on the features: e1 the mean probability of reported rows, e2 their share of the sum of probabilities, e3 the greatest probability. True precision follows from c = e1."},
 	{"gate", "Gate", "A limit that a model must meet to become champion. A held-back model is written with its report; the champion stays."},
+	{"cost", "Cost", "What false positives and missed rows cost together, a missed row counting 1, divided by the cost of flagging nothing."},
 	{"requests-flagged", "Requests of flagged rows", "The requests that flagged rows made in their windows."},
 	{"readers", "Unreported addresses flagged", "Flagged addresses labelled False: at worst, readers locked out."},
 }

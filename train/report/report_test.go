@@ -216,18 +216,7 @@ func TestPageStructure(t *testing.T) {
 			t.Errorf("the page holds %q", bad)
 		}
 	}
-	ids := map[string]bool{}
-	for _, m := range idsRe.FindAllStringSubmatch(page, -1) {
-		if ids[m[1]] {
-			t.Errorf("id %q occurs twice", m[1])
-		}
-		ids[m[1]] = true
-	}
-	for _, m := range hrefs.FindAllStringSubmatch(page, -1) {
-		if !ids[m[1]] {
-			t.Errorf("link to #%s, which is nowhere", m[1])
-		}
-	}
+	checkLinks(t, page)
 	// All elements close: the page without its doctype, void elements closed,
 	// is XML.
 	x := strings.TrimPrefix(page, "<!DOCTYPE html>")
@@ -262,6 +251,23 @@ func TestPageStructure(t *testing.T) {
 	}
 }
 
+// checkLinks follows every link of a page to an id that occurs once.
+func checkLinks(t *testing.T, page string) {
+	t.Helper()
+	ids := map[string]bool{}
+	for _, m := range idsRe.FindAllStringSubmatch(page, -1) {
+		if ids[m[1]] {
+			t.Errorf("id %q occurs twice", m[1])
+		}
+		ids[m[1]] = true
+	}
+	for _, m := range hrefs.FindAllStringSubmatch(page, -1) {
+		if !ids[m[1]] {
+			t.Errorf("link to #%s, which is nowhere", m[1])
+		}
+	}
+}
+
 // A report says the same in both forms: each number of a table in the Markdown
 // is in the page.
 func TestMarkdownSaysTheSame(t *testing.T) {
@@ -279,6 +285,31 @@ func TestMarkdownSaysTheSame(t *testing.T) {
 	}
 	if n < 200 {
 		t.Errorf("only %d numbers in the Markdown", n)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	a, b := fixture(t, 300, 40, 1.9).Evaluation, fixture(t, 300, 40, 0.25).Evaluation
+	b.ModelVersion = "2024-07-ba9876543210"
+	html, md, err := Compare(&a, &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLinks(t, string(html))
+	for _, want := range []string{a.ModelVersion, b.ModelVersion, "passes every gate", "held back", share(a.Splits[0].ROCAUC)} {
+		if !strings.Contains(string(html), want) || !strings.Contains(string(md), want) {
+			t.Errorf("the comparison lacks %q", want)
+		}
+	}
+	if strings.Contains(string(html), ">NaN") {
+		t.Error("the page shows NaN")
+	}
+	if _, _, err := Compare(&a, &evaluation.Evaluation{}); err == nil {
+		t.Error("an empty evaluation gives no error")
+	}
+	b.Splits[0].Rows.Rows++
+	if html, _, _ = Compare(&a, &b); !strings.Contains(string(html), "The test rows differ") {
+		t.Error("other rows are compared without a word")
 	}
 }
 
