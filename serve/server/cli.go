@@ -1,0 +1,222 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"sluice/featurestore/fault"
+)
+
+const usage = `serve answers how likely it is that an IP address is abusive.
+
+Usage: serve [flags]            answer gRPC and REST until interrupted
+       serve config print       show every setting and its value, as a config file
+       serve config check       say whether the settings can be used
+
+Flags:
+`
+
+const usageEnd = `
+Exit status: 0 ended as asked, 1 failed, 2 wrong usage.
+`
+
+// settings are the flags.
+type settings struct {
+	config   Config
+	json     bool
+	file     string
+	logLevel slog.Level
+}
+
+func (o *settings) flags() *flag.FlagSet {
+	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	fs.StringVar(&o.config.Dir, "dir", "./sluice", "the home `DIR` to serve: its feeds and its registry")
+	fs.StringVar(&o.config.GRPC, "grpc", DefaultGRPC, "`ADDRESS` on which to answer gRPC")
+	fs.StringVar(&o.config.HTTP, "http", DefaultHTTP, "`ADDRESS` on which to answer REST")
+	fs.StringVar(&o.config.Tokens, "tokens", "", "token `FILE`, lines of NAME ROLE[,ROLE...] TOKEN with roles score, feed, admin; without it only loopback addresses are served")
+	fs.IntVar(&o.config.Threads, "threads", 0, "threads `N` for a call that scores rows; 0 is all processors")
+	fs.DurationVar(&o.config.Drain, "drain", DefaultDrain, "how long (`TIME`) calls in flight may take once the end is asked for")
+	fs.DurationVar(&o.config.Poll, "poll", DefaultPoll, "how often (`TIME`) the home is looked at for a new feed or champion")
+	fs.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `LEVEL` of what is logged: DEBUG, INFO, WARN or ERROR")
+	fs.BoolVar(&o.json, "json", false, "write the event stream to stdout, a JSON object a line")
+	fs.StringVar(&o.file, "config", "", "read flags from the YAML `FILE` (\"flag: value\"); the command line wins")
+	return fs
+}
+
+// Main runs the serve command and returns its exit status.
+func Main(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	o := &settings{}
+	err := run(ctx, o, args, stdout, stderr)
+	if err == nil {
+		return 0
+	}
+	kind := fault.KindOf(err)
+	message := strings.Join(strings.Fields(err.Error()), " ")
+	if o.json {
+		writeEvent(stdout, Event{Error: &ErrorEvent{Kind: kind.String(), Field: fault.FieldOf(err), Message: message, Exit: kind.ExitStatus()}})
+	}
+	fmt.Fprintf(stderr, "serve: %s\n", message)
+	return kind.ExitStatus()
+}
+
+func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writer) error {
+	fs := o.flags()
+	command := ""
+	if len(args) >= 2 && args[0] == "config" {
+		command, args = args[1], args[2:]
+		if command != "print" && command != "check" {
+			return fault.New(fault.Usage, "serve config %q: want print or check", command)
+		}
+	}
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			help(stdout, fs)
+			return nil
+		}
+		return fault.New(fault.Usage, "%w; see serve --help", err)
+	}
+	if fs.NArg() > 0 {
+		return fault.New(fault.Usage, "%q is not understood; see serve --help", fs.Arg(0))
+	}
+	if o.file != "" {
+		if err := applyConfig(fs, o.file); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.config.Threads < 0:
+		return fault.Field(fault.Usage, "threads", "--threads %d: want 0 (all processors) or more", o.config.Threads)
+	case o.config.Drain <= 0:
+		return fault.Field(fault.Usage, "drain", "--drain %v: want a time above 0", o.config.Drain)
+	case o.config.Poll <= 0:
+		return fault.Field(fault.Usage, "poll", "--poll %v: want a time above 0", o.config.Poll)
+	}
+	if command != "" {
+		return configCommand(command, o, fs, stdout)
+	}
+	o.config.Log = slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	o.config.Events = func(e Event) {
+		switch {
+		case o.json:
+			writeEvent(stdout, e)
+		case e.Serving != nil:
+			fmt.Fprintf(stdout, "serving gRPC on %s and REST on http://%s\n", e.Serving.GRPC, e.Serving.HTTP)
+		case e.Feed != nil:
+			fmt.Fprintf(stdout, "feed %s: %d addresses, scored by %s\n", e.Feed.Date, e.Feed.Rows, e.Feed.ModelVersion)
+		case e.Model != nil && e.Model.Version != "":
+			fmt.Fprintf(stdout, "model %s is in service\n", e.Model.Version)
+		}
+	}
+	o.config.Events(Event{Config: &ConfigEvent{Protocol: "sluice-serve", ProtocolVersion: ProtocolVersion, Dir: o.config.Dir}})
+	s, err := New(ctx, o.config)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+func writeEvent(w io.Writer, e Event) {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(e)
+}
+
+func help(w io.Writer, fs *flag.FlagSet) {
+	fmt.Fprint(w, usage)
+	fs.VisitAll(func(f *flag.Flag) {
+		name, text := flag.UnquoteUsage(f)
+		left := strings.TrimSpace("--" + f.Name + " " + name)
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
+			text += " (default " + f.DefValue + ")"
+		}
+		fmt.Fprintf(w, "  %-18s %s\n", left, text)
+	})
+	fmt.Fprint(w, usageEnd)
+}
+
+// configCommand shows or checks the settings.
+func configCommand(command string, o *settings, fs *flag.FlagSet, stdout io.Writer) error {
+	if command == "print" {
+		fs.VisitAll(func(f *flag.Flag) {
+			if f.Name == "config" {
+				return
+			}
+			_, text := flag.UnquoteUsage(f)
+			value, _ := yaml.Marshal(f.Value.String())
+			fmt.Fprintf(stdout, "# %s\n%s: %s", text, f.Name, value)
+		})
+		return nil
+	}
+	var g *guard
+	if o.config.Tokens != "" {
+		var err error
+		if g, err = readTokens(o.config.Tokens); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(checkBind("grpc", o.config.GRPC, g), checkBind("http", o.config.HTTP, g)); err != nil {
+		return err
+	}
+	if st, err := os.Stat(o.config.Dir); err != nil || !st.IsDir() {
+		return fault.Field(fault.NotFound, "dir", "there is no home at %q; train run --dir makes one", o.config.Dir)
+	}
+	fmt.Fprintln(stdout, "the settings can be used")
+	return nil
+}
+
+// applyConfig sets the flags that a config file names and the command line does
+// not. Unknown names, names that come twice and values of the wrong type are
+// errors, with their line.
+func applyConfig(fs *flag.FlagSet, path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fault.Field(fault.Usage, "config", "config file: %w", err)
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return fault.Field(fault.Invalid, "config", "config file %s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(doc.Content) == 0 {
+		return nil
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return fault.Field(fault.Invalid, "config", "config file %s, line %d: want \"flag: value\" lines", path, root.Line)
+	}
+	given := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		bad := func(format string, args ...any) error {
+			return fault.Field(fault.Invalid, key.Value, "config file %s, line %d: %s", path, key.Line, fmt.Sprintf(format, args...))
+		}
+		switch {
+		case fs.Lookup(key.Value) == nil || key.Value == "config":
+			return bad("%q is no setting; serve config print shows them", key.Value)
+		case seen[key.Value]:
+			return bad("%s comes twice", key.Value)
+		case value.Kind != yaml.ScalarNode:
+			return bad("%s: want one value", key.Value)
+		}
+		seen[key.Value] = true
+		if given[key.Value] {
+			continue
+		}
+		if err := fs.Set(key.Value, value.Value); err != nil {
+			return bad("%s: %q: %v", key.Value, value.Value, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+	pb "sluice/proto/sluice/v1"
+	"sluice/serve/feed"
+)
+
+// RowSource finds the feature rows behind an address's score. Implementations
+// are safe for concurrent use.
+type RowSource interface {
+	// Rows gives the address's rows in the months, and the names of their
+	// columns. Errors: NotFound where a month is not in the store.
+	Rows(ctx context.Context, ip netip.Addr, months []row.Month) (names []string, rows []row.Row, err error)
+}
+
+// ExplainIp tells how the score of each window came about: from the rows in the
+// store, with the model version that the feed names.
+func (s *service) ExplainIp(ctx context.Context, q *pb.ExplainIpRequest) (*pb.ExplainIpResponse, error) {
+	ip, err := parseIPName("name", q.GetName())
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.feeds.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer l.release()
+	var line feed.Line
+	found, err := l.Lookup(ip, &line)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errUnknownIP(ip, l.Date())
+	}
+	if s.rows == nil {
+		return nil, fault.New(fault.Unsupported, "this service has no feature store to explain from; GetIpScore gives the strongest reasons")
+	}
+	m, err := s.models.Scorer(line.ModelVersion)
+	if err != nil {
+		return nil, err
+	}
+	var months []row.Month
+	for _, w := range line.Windows {
+		if mo := row.MonthOf(w.Start.UTC()); !slices.Contains(months, mo) {
+			months = append(months, mo)
+		}
+	}
+	names, rows, err := s.rows.Rows(ctx, ip, months)
+	if err != nil {
+		return nil, err
+	}
+	a := &pb.ExplainIpResponse{IpScore: ipScore(&line)}
+	for i, w := range line.Windows {
+		at := slices.IndexFunc(rows, func(r row.Row) bool {
+			return r.Attack == w.Attack && r.Month == row.MonthOf(w.Start.UTC())
+		})
+		if at < 0 {
+			return nil, fault.New(fault.NotFound, "the store no longer holds the row of window %q; the feed's reasons still stand in GetIpScore", w.Attack)
+		}
+		e, err := explainRow(m, names, &rows[at])
+		if err != nil {
+			return nil, err
+		}
+		e.Window = a.IpScore.Windows[i]
+		a.Windows = append(a.Windows, e)
+	}
+	slices.SortStableFunc(a.Windows, func(x, y *pb.WindowExplanation) int {
+		return cmp.Compare(x.Window.StartTime.Seconds, y.Window.StartTime.Seconds)
+	})
+	return a, nil
+}
+
+// explainRow explains one row. Contributions stand in the model's order; base
+// value and contributions add up to the margin, up to float32's rounding.
+func explainRow(m Scorer, names []string, r *row.Row) (*pb.WindowExplanation, error) {
+	features := m.FeatureNames()
+	x := make([]float32, len(features))
+	for i, f := range features {
+		at := slices.Index(names, f)
+		if at < 0 {
+			return nil, fault.New(fault.Conflict, "version %s needs %q, which the store's rows lack; build the month with that column", m.Version(), f)
+		}
+		x[i] = float32(r.Values[at])
+	}
+	score := m.ScoreFloat32(x, 1, 1)[0]
+	reasons, bias := m.Explain(x, 1, 1)
+	e := &pb.WindowExplanation{BaseValue: bias[0], Margin: float64(score.Margin), RawProbability: score.Probability}
+	for _, f := range features {
+		at := 0
+		for i := range reasons[0] {
+			if reasons[0][i].Feature == f {
+				at = i
+			}
+		}
+		why := &pb.Reason{}
+		fillReason(why, f, reasons[0][at].Value, reasons[0][at].Contribution, new(float64))
+		e.Contributions = append(e.Contributions, why)
+	}
+	for _, h := range r.Hours {
+		e.HourlyRequests = append(e.HourlyRequests, &pb.HourlyRequests{
+			StartTime: timestamppb.New(time.Unix(h.Hour*3600, 0)), RequestCount: int32(h.Requests),
+		})
+	}
+	return e, nil
+}

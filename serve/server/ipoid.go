@@ -1,0 +1,87 @@
+package server
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"sluice/featurestore/fault"
+	"sluice/serve/feed"
+)
+
+// ipoidLine is a score in the shape that clients of ipoid read: their fields
+// that have a meaning here, then Sluice's own. What a commercial feed would
+// know (operators, proxies, countries) is empty, not made up.
+type ipoidLine struct {
+	IP          string    `json:"ip"`
+	LastUpdated time.Time `json:"last_updated"`
+	Types       []string  `json:"types"`
+	Risks       []string  `json:"risks"`
+	Behaviors   []string  `json:"behaviors"`
+	Proxies     []string  `json:"proxies"`
+	Tunnels     []string  `json:"tunnels"`
+
+	// Line is the feed's own line.
+	Line json.RawMessage `json:"sluice"`
+}
+
+// ipoid answers GET /feed/v1/ and GET /feed/v1/ip/{ip} as ipoid does: 404 with
+// a plain text for an unknown address.
+func (s *service) ipoid(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		writeError(w, r, routeError(http.StatusMethodNotAllowed))
+		return
+	}
+	rest := strings.TrimPrefix(r.URL.EscapedPath(), "/feed/v1/")
+	if rest == "" {
+		writeJSON(w, http.StatusOK, map[string]string{
+			"name": "sluice", "version": Version, "description": "Confidence that an IP address is abusive", "home": "/feed/v1/ip/{ip}",
+		})
+		return
+	}
+	text, ok := strings.CutPrefix(rest, "ip/")
+	if !ok {
+		writeError(w, r, routeError(http.StatusNotFound))
+		return
+	}
+	text, err := url.PathUnescape(text)
+	if err != nil {
+		writeError(w, r, routeError(http.StatusBadRequest))
+		return
+	}
+	ip, err := parseIP("ip", text)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	l, err := s.feeds.acquire()
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	defer l.release()
+	line := linePool.Get().(*feed.Line)
+	defer linePool.Put(line)
+	found, err := l.Lookup(ip, line)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	if !found {
+		if o, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {
+			o.err = fault.New(fault.NotFound, "unknown address")
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, "No data found for "+ip.String())
+		return
+	}
+	none := []string{}
+	writeJSON(w, http.StatusOK, map[string]ipoidLine{ip.String(): {
+		IP: ip.String(), LastUpdated: line.AsOf, Types: none, Risks: none, Behaviors: none, Proxies: none, Tunnels: none,
+		Line: line.AppendJSON(nil),
+	}})
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are what /metrics shows. No label ever holds an address or anything
+// else that a caller chooses.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	scored   prometheus.Counter
+	badRows  prometheus.Counter
+	reloads  *prometheus.CounterVec
+}
+
+func newMetrics(feeds *feedStore, models Models) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_requests_total", Help: "Requests answered, by transport, method and code.",
+		}, []string{"transport", "method", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sluice_request_seconds", Help: "Time from a request's arrival to its answer.",
+			Buckets: []float64{50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 50e-3, 200e-3, 1, 5},
+		}, []string{"transport", "method"}),
+		scored: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_rows_scored_total", Help: "Rows scored with a model, bad rows included.",
+		}),
+		badRows: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_rows_bad_total", Help: "Rows that could not be scored.",
+		}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_reloads_total", Help: "Feeds and champions loaded, by outcome.",
+		}, []string{"what", "outcome"}),
+	}
+	gauge := func(name, help string, of func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, of)
+	}
+	withFeed := func(of func(*loadedFeed) float64) func() float64 {
+		return func() float64 {
+			l, err := feeds.acquire()
+			if err != nil {
+				return 0
+			}
+			defer l.release()
+			return of(l)
+		}
+	}
+	m.registry.MustRegister(m.requests, m.seconds, m.scored, m.badRows, m.reloads,
+		gauge("sluice_feed_loaded", "Whether a feed is loaded.", withFeed(func(*loadedFeed) float64 { return 1 })),
+		gauge("sluice_feed_rows", "Addresses in the loaded feed.", withFeed(func(l *loadedFeed) float64 { return float64(l.Len()) })),
+		gauge("sluice_feed_age_seconds", "Time since the loaded feed was generated.", withFeed(func(l *loadedFeed) float64 {
+			return time.Since(l.desc.GeneratedAt).Seconds()
+		})),
+		gauge("sluice_model_loaded", "Whether a champion is loaded.", func() float64 {
+			if models.Champion() == "" {
+				return 0
+			}
+			return 1
+		}),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+func (m *metrics) rowsScored(rows, bad int) {
+	m.scored.Add(float64(rows))
+	m.badRows.Add(float64(bad))
+}
+
+// observe counts a request.
+func (m *metrics) observe(transport, method, code string, took time.Duration) {
+	m.requests.WithLabelValues(transport, method, code).Inc()
+	m.seconds.WithLabelValues(transport, method).Observe(took.Seconds())
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

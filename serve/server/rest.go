@@ -1,0 +1,353 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/pprof"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"sluice/featurestore/fault"
+	pb "sluice/proto/sluice/v1"
+)
+
+// restMarshaler writes messages with the protos' names, and zeroes as zeroes.
+var restMarshaler = &runtime.JSONPb{
+	MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true},
+	UnmarshalOptions: protojson.UnmarshalOptions{},
+}
+
+// statusMarshaler writes google.rpc.Status.
+var statusMarshaler = protojson.MarshalOptions{UseProtoNames: true}
+
+// newGateway makes the REST form of ScoreService, in this process.
+func newGateway(s *service) (http.Handler, error) {
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, restMarshaler),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
+		runtime.WithErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			writeError(w, r, gatewayError(err))
+		}),
+		runtime.WithRoutingErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+			writeError(w, r, routeError(code))
+		}),
+		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.SetQueryParameterParser(strictQuery{}),
+	)
+	return mux, pb.RegisterScoreServiceHandlerServer(context.Background(), mux, s)
+}
+
+// strictQuery refuses parameters that a request does not have: a misspelt filter
+// must not answer with everything.
+type strictQuery struct{ inner runtime.DefaultQueryParser }
+
+// Parse fills q from a query's values.
+func (p strictQuery) Parse(q proto.Message, values url.Values, filter *utilities.DoubleArray) error {
+	for name := range values {
+		if q.ProtoReflect().Descriptor().Fields().ByTextName(name) == nil {
+			return fmt.Errorf("parameter: %s", name) // gatewayError puts it into words
+		}
+	}
+	return p.inner.Parse(q, values, filter)
+}
+
+// routeError is the answer where no route takes a request.
+func routeError(code int) error {
+	switch code {
+	case http.StatusMethodNotAllowed:
+		return errMethod()
+	case http.StatusBadRequest:
+		return fault.New(fault.Invalid, "the path can't be read")
+	}
+	return errNoRoute(codes.NotFound, "there is no such path")
+}
+
+// parameterError is how the gateway tells of a parameter that it can't read.
+var parameterError = regexp.MustCompile(`(?:parameter: |parsing field |field path: )"?([A-Za-z0-9_.]+)`)
+
+// gatewayError gives the gateway's own errors, which speak of the program's
+// insides, the form of ours.
+func gatewayError(err error) error {
+	st, ok := status.FromError(err)
+	if !ok || hasInfo(st) {
+		return err
+	}
+	if k := fault.KindOf(err); k != fault.Unknown {
+		return err
+	}
+	switch st.Code() {
+	case codes.InvalidArgument:
+		// Protobuf's messages vary their spaces, on purpose.
+		text := strings.Join(strings.Fields(strings.ReplaceAll(st.Message(), "\u00a0", " ")), " ")
+		if strings.Contains(text, "request body too large") {
+			return errTooLarge()
+		}
+		if m := parameterError.FindStringSubmatch(text); m != nil {
+			return fault.Field(fault.Invalid, m[1], "%s: not a value of its type, or no such parameter", m[1])
+		}
+		if text == "EOF" || strings.Contains(text, "unexpected EOF") || strings.Contains(text, "unexpected token") && text == "" {
+			return fault.Field(fault.Invalid, "body", "body: the JSON ends early")
+		}
+		return fault.Field(fault.Invalid, "body", "body: %s", strings.TrimPrefix(text, "proto: "))
+	case codes.Unimplemented:
+		return errMethod()
+	}
+	return err
+}
+
+// errMethod is the answer to a path's wrong HTTP method.
+func errMethod() error {
+	return &statusError{newStatus(codes.Unimplemented, reasonNoRoute, "", "the path does not take this HTTP method"), http.StatusMethodNotAllowed}
+}
+
+func errTooLarge() error {
+	return fault.New(fault.Exhausted, "the body is larger than %d MiB; split the call", maxMessage>>20)
+}
+
+// httpStatus is the HTTP status of an error.
+func httpStatus(err error, st *status.Status) int {
+	var made *statusError
+	if errors.As(err, &made) && made.http != 0 {
+		return made.http
+	}
+	return runtime.HTTPStatusFromCode(st.Code())
+}
+
+// writeError writes an error as the JSON of a google.rpc.Status.
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	st := toStatus(err)
+	code := httpStatus(err, st)
+	if o, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {
+		o.err = err
+	}
+	h := w.Header()
+	if st.Code() == codes.Unauthenticated {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	b, e := statusMarshaler.Marshal(st.Proto())
+	if e != nil {
+		b = []byte(`{"code":13,"message":"internal error"}`)
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write(b)
+}
+
+// outcome carries a handler's error to what counts and logs.
+type outcome struct{ err error }
+
+type outcomeKey struct{}
+
+// route says which RPC, or which page of ours, a path stands for. Unknown paths
+// are one name, so that callers can't make up metrics.
+func route(r *http.Request) string {
+	p := r.URL.Path
+	switch {
+	case p == "/healthz" || p == "/readyz" || p == "/metrics":
+		return p[1:]
+	case p == "/openapi.json":
+		return "openapi"
+	case strings.HasPrefix(p, "/debug/pprof/"):
+		return "pprof"
+	case strings.HasPrefix(p, "/feed/v1/"):
+		return "ipoid"
+	case p == "/v1/ips:batchGet":
+		return "BatchGetIpScores"
+	case p == "/v1/ips:lookup":
+		return "LookupIps"
+	case p == "/v1/ips":
+		return "ListIpScores"
+	case strings.HasPrefix(p, "/v1/ips/") && strings.HasSuffix(p, ":explain"):
+		return "ExplainIp"
+	case strings.HasPrefix(p, "/v1/ips/"):
+		return "GetIpScore"
+	case p == "/v1/prefixes":
+		return "GetPrefixScores"
+	case p == "/v1/rows:score":
+		return "ScoreRows"
+	case p == "/v1/feeds/latest":
+		return "LatestFeed"
+	case strings.HasPrefix(p, "/v1/feeds/") && strings.HasSuffix(p, ":changes"):
+		return "ListFeedChanges"
+	case strings.HasPrefix(p, "/v1/feeds/"):
+		return "ExportFeed"
+	case p == "/v1/modelVersions":
+		return "ListModelVersions"
+	case strings.HasPrefix(p, "/v1/modelVersions/"):
+		return "GetModelVersion"
+	case p == "/v2" || strings.HasPrefix(p, "/v2/"):
+		return "openInference"
+	case p == "/v1/models" || strings.HasPrefix(p, "/v1/models/"):
+		return "kserve"
+	}
+	return "none"
+}
+
+// newHTTP makes the HTTP handler of the whole service.
+func newHTTP(s *Server) (http.Handler, error) {
+	gateway, err := newGateway(s.service)
+	if err != nil {
+		return nil, err
+	}
+	oip := &inferenceREST{s: s.service}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch route(r) {
+		case "healthz":
+			writeJSON(w, http.StatusOK, map[string]bool{"live": true})
+		case "readyz":
+			s.readyz(w)
+		case "metrics":
+			s.metrics.handler().ServeHTTP(w, r)
+		case "openapi":
+			s.openapi(w, r)
+		case "pprof":
+			s.pprof(w, r)
+		case "ipoid":
+			s.service.ipoid(w, r)
+		case "LatestFeed", "ExportFeed":
+			s.service.feedFile(w, r)
+		case "openInference":
+			oip.v2(w, r)
+		case "kserve":
+			oip.v1(w, r)
+		default:
+			gateway.ServeHTTP(w, r)
+		}
+	})
+	return s.around(handler), nil
+}
+
+// around is what happens with every HTTP request before and after its handler.
+func (s *Server) around(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		name := route(r)
+		o := &outcome{}
+		r = r.WithContext(context.WithValue(r.Context(), outcomeKey{}, o))
+		defer func() {
+			if p := recover(); p != nil {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(p)
+				}
+				writeError(w, r, s.panicked(r.Method+" "+name, p))
+			}
+			if o.err != nil && fault.KindOf(o.err) == fault.Unknown && toStatus(o.err).Code() == codes.Unknown {
+				s.logged(name, o.err)
+			}
+			s.finish(r.Context(), "http", name, begun, rpcError(o.err))
+		}()
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		if err := localHost(s.guard, r); err != nil {
+			writeError(w, r, err)
+			return
+		}
+		need := needs(name)
+		if name == "openInference" && r.Method == http.MethodGet {
+			need = needAny
+		}
+		if err := s.guard.allow(need, r.Header.Get("Authorization")); err != nil {
+			writeError(w, r, err)
+			return
+		}
+		if r.ContentLength > maxMessage {
+			writeError(w, r, errTooLarge())
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxMessage)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// readyz tells whether stored scores can be answered.
+func (s *Server) readyz(w http.ResponseWriter) {
+	type feedJSON struct {
+		Date         string `json:"date"`
+		Rows         int    `json:"rows"`
+		ModelVersion string `json:"model_version"`
+	}
+	a := struct {
+		Ready bool      `json:"ready"`
+		Feed  *feedJSON `json:"feed"`
+		Model *string   `json:"model"`
+	}{}
+	if l, err := s.feeds.acquire(); err == nil {
+		a.Feed = &feedJSON{string(l.Date()), l.Len(), l.desc.ModelVersion}
+		l.release()
+	}
+	if c := s.service.models.Champion(); c != "" {
+		a.Model = &c
+	}
+	a.Ready = a.Feed != nil && !s.draining.Load()
+	code := http.StatusOK
+	if !a.Ready {
+		code = http.StatusServiceUnavailable
+	}
+	writeJSON(w, code, a)
+}
+
+// openapi gives the API's description, where tokens protect it.
+func (s *Server) openapi(w http.ResponseWriter, r *http.Request) {
+	if s.guard == nil {
+		writeError(w, r, routeError(http.StatusNotFound))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(pb.OpenAPI)
+}
+
+func (s *Server) pprof(w http.ResponseWriter, r *http.Request) {
+	if s.guard == nil {
+		writeError(w, r, routeError(http.StatusNotFound))
+		return
+	}
+	switch strings.TrimPrefix(r.URL.Path, "/debug/pprof/") {
+	case "profile":
+		pprof.Profile(w, r)
+	case "trace":
+		pprof.Trace(w, r)
+	case "cmdline", "symbol":
+		writeError(w, r, routeError(http.StatusNotFound))
+	default:
+		pprof.Index(w, r)
+	}
+}
+
+// writeJSON writes v as JSON.
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v)
+}
+
+// readBody reads a body of at most maxMessage bytes.
+func readBody(r *http.Request) ([]byte, error) {
+	b, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, errTooLarge()
+	}
+	if err != nil {
+		return nil, fault.Field(fault.Invalid, "body", "body: it ended early")
+	}
+	return b, nil
+}

@@ -1,0 +1,235 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"sluice/featurestore/columns"
+	"sluice/featurestore/fault"
+	"sluice/models/scorer"
+	pb "sluice/proto/sluice/v1"
+)
+
+// maxRows is the greatest number of rows in one message.
+const maxRows = 10_000
+
+// layout says how a caller's columns become a model's.
+type layout struct {
+	scorer Scorer
+	names  []string // the caller's
+	at     []int    // at[i]: the caller's column of the model's feature i
+	kinds  []columns.Type
+	inSame bool // the caller's order is the model's
+}
+
+func newLayout(s Scorer, names []string) (*layout, error) {
+	features := s.FeatureNames()
+	if len(names) == 0 {
+		return nil, fault.Field(fault.Invalid, "feature_names", "feature_names: missing; version %s needs %d: %q", s.Version(), len(features), features)
+	}
+	l := &layout{scorer: s, names: slices.Clone(names), at: make([]int, len(features)), kinds: make([]columns.Type, len(features))}
+	for i, n := range names {
+		switch {
+		case slices.Index(names, n) != i:
+			return nil, fault.Field(fault.Invalid, indexed("feature_names", i), "feature_names: %q comes twice", n)
+		case n == columns.Label:
+			return nil, fault.Field(fault.Invalid, indexed("feature_names", i), "feature_names: %q is the label; it is never an input", n)
+		case !slices.Contains(features, n):
+			return nil, fault.Field(fault.Invalid, indexed("feature_names", i), "feature_names: version %s does not know %q; it takes %q", s.Version(), n, features)
+		}
+	}
+	l.inSame = true
+	for i, n := range features {
+		if l.at[i] = slices.Index(names, n); l.at[i] < 0 {
+			return nil, fault.Field(fault.Invalid, "feature_names", "feature_names: version %s needs %q; give NaN where it is missing", s.Version(), n)
+		}
+		l.inSame = l.inSame && l.at[i] == i
+		c, _ := columns.ByName(n)
+		l.kinds[i] = c.Type
+	}
+	return l, nil
+}
+
+// same reports whether the layout is that of these names and scorer.
+func (l *layout) same(s Scorer, names []string) bool {
+	return l != nil && l.scorer == s && slices.Equal(l.names, names)
+}
+
+// check says what is wrong with a value of the model's feature i.
+func (l *layout) check(i int, v float64) error {
+	name := l.names[l.at[i]]
+	switch {
+	case v != v:
+		return nil
+	case math.Abs(v) > math.MaxFloat32:
+		return fault.Field(fault.Invalid, name, "%s is %v: want a finite number that float32 holds, or NaN where it is missing", name, v)
+	case l.kinds[i] == columns.Ratio && (v < 0 || v > 1):
+		return fault.Field(fault.Invalid, name, "%s is %v: want a share in [0, 1]", name, v)
+	case (l.kinds[i] == columns.Int || l.kinds[i] == columns.Bytes) && v < 0:
+		return fault.Field(fault.Invalid, name, "%s is %v: want 0 or more", name, v)
+	}
+	return nil
+}
+
+// rowScores is what ScoreRows and StreamScores answer with.
+type rowScores struct {
+	version     string
+	confidences []float64
+	verdicts    []pb.Verdict
+	errors      []*pb.RowError
+	reasons     []*pb.RowReasons
+}
+
+var matrixPool = sync.Pool{New: func() any { return new([]float32) }}
+
+// score scores a caller's values.
+func (l *layout) score(values []float64, maxReasons int32, threads int) (*rowScores, error) {
+	f := len(l.names)
+	n := len(values) / f
+	switch {
+	case len(values) == 0:
+		return nil, fault.Field(fault.Invalid, "values", "values: missing; want %d numbers a row", f)
+	case n*f != len(values):
+		return nil, fault.Field(fault.Invalid, "values", "values: %d numbers are no whole rows of %d features", len(values), f)
+	case n > maxRows:
+		return nil, fault.Field(fault.Invalid, "values", "values: %d rows, want at most %d; split them", n, maxRows)
+	case maxReasons < 0 || int(maxReasons) > f:
+		return nil, fault.Field(fault.Invalid, "max_reasons", "max_reasons %d: want 0 to the number of features, %d", maxReasons, f)
+	}
+	buf := matrixPool.Get().(*[]float32)
+	defer matrixPool.Put(buf)
+	x := slices.Grow((*buf)[:0], n*f)[:n*f]
+	*buf = x
+	a := &rowScores{version: l.scorer.Version(), confidences: make([]float64, n), verdicts: make([]pb.Verdict, n)}
+	for r := range n {
+		in, out := values[r*f:][:f], x[r*f:][:f]
+		var bad error
+		for i := range out {
+			v := in[l.at[i]]
+			// One comparison for the common case: a small number.
+			if !(v >= 0 && v <= 1) {
+				if err := l.check(i, v); err != nil && bad == nil {
+					bad = err
+				}
+			}
+			out[i] = float32(v)
+		}
+		if bad != nil {
+			a.errors = append(a.errors, &pb.RowError{Row: int32(r), Status: toStatus(bad).Proto()})
+			for i := range out {
+				out[i] = float32(math.NaN())
+			}
+		}
+	}
+	for r, s := range l.scorer.ScoreFloat32(x, n, threads) {
+		a.confidences[r] = s.Confidence
+		a.verdicts[r] = verdictOfScore(s.Verdict)
+	}
+	if maxReasons > 0 {
+		reasons, _ := l.scorer.Explain(x, n, threads)
+		a.reasons = make([]*pb.RowReasons, n)
+		for r := range n {
+			a.reasons[r] = &pb.RowReasons{Reasons: topReasons(reasons[r], int(maxReasons))}
+		}
+	}
+	for _, e := range a.errors {
+		a.confidences[e.Row] = math.NaN()
+		a.verdicts[e.Row] = pb.Verdict_VERDICT_UNSPECIFIED
+		if a.reasons != nil {
+			a.reasons[e.Row] = &pb.RowReasons{}
+		}
+	}
+	return a, nil
+}
+
+func topReasons(from []scorer.Reason, most int) []*pb.Reason {
+	n := min(len(from), most)
+	reasons, values, out := make([]pb.Reason, n), make([]float64, n), make([]*pb.Reason, n)
+	for i := range n {
+		fillReason(&reasons[i], from[i].Feature, from[i].Value, from[i].Contribution, &values[i])
+		out[i] = &reasons[i]
+	}
+	return out
+}
+
+func verdictOfScore(v scorer.Verdict) pb.Verdict {
+	switch v {
+	case scorer.Abusive:
+		return pb.Verdict_VERDICT_ABUSIVE
+	case scorer.NotAbusive:
+		return pb.Verdict_VERDICT_NOT_ABUSIVE
+	case scorer.Abstain:
+		return pb.Verdict_VERDICT_ABSTAIN
+	}
+	return pb.Verdict_VERDICT_UNSPECIFIED
+}
+
+// ScoreRows scores rows of feature values.
+func (s *service) ScoreRows(_ context.Context, q *pb.ScoreRowsRequest) (*pb.ScoreRowsResponse, error) {
+	m, err := s.models.Scorer(q.GetModelVersion())
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLayout(m, q.GetFeatureNames())
+	if err != nil {
+		return nil, err
+	}
+	a, err := l.score(q.GetValues(), q.GetMaxReasons(), s.threads)
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.rowsScored(len(a.confidences), len(a.errors))
+	return &pb.ScoreRowsResponse{
+		ModelVersion: a.version, Confidences: a.confidences, Verdicts: a.verdicts, Errors: a.errors, Reasons: a.reasons,
+	}, nil
+}
+
+// StreamScores answers each message with one message.
+func (s *service) StreamScores(stream grpc.BidiStreamingServer[pb.StreamScoresRequest, pb.StreamScoresResponse]) error {
+	var (
+		version string
+		names   []string
+		l       *layout
+	)
+	for {
+		q, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if v := q.GetModelVersion(); v != "" {
+			version = v
+		}
+		if n := q.GetFeatureNames(); len(n) > 0 {
+			names = n
+		}
+		// Without a version named, each message is the present champion's: a
+		// stream outlives a promotion.
+		m, err := s.models.Scorer(version)
+		if err == nil && !l.same(m, names) {
+			l, err = newLayout(m, names)
+		}
+		a := &pb.StreamScoresResponse{Id: q.GetId()}
+		var scores *rowScores
+		if err == nil {
+			scores, err = l.score(q.GetValues(), q.GetMaxReasons(), 1)
+		}
+		if err != nil {
+			a.Status = toStatus(err).Proto()
+		} else {
+			a.ModelVersion, a.Confidences, a.Verdicts, a.Errors, a.Reasons = scores.version, scores.confidences, scores.verdicts, scores.errors, scores.reasons
+			s.metrics.rowsScored(len(a.Confidences), len(a.Errors))
+		}
+		if err := stream.Send(a); err != nil {
+			return err
+		}
+	}
+}

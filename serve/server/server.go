@@ -1,0 +1,268 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"sluice/featurestore/fault"
+	"sluice/proto/inference"
+	pb "sluice/proto/sluice/v1"
+)
+
+// Version is the service's version, as clients see it.
+const Version = "1"
+
+// Config says what a Server serves and where. The zero value of a field means
+// its default.
+type Config struct {
+	Dir     string        // the home
+	GRPC    string        // address of gRPC, default 127.0.0.1:9090
+	HTTP    string        // address of REST, default 127.0.0.1:8080
+	Tokens  string        // token file; without one only loopback addresses are served
+	Threads int           // per call that scores rows; 0 is all processors
+	Drain   time.Duration // how long calls in flight may take after the end was asked for, default 20 s
+	Poll    time.Duration // how often the home is looked at for what is new, default 2 s
+	Log     *slog.Logger  // nil: nothing is logged
+	Events  func(Event)   // nil: nobody listens; called from one goroutine at a time
+	Models  Models        // nil: the versions of the home's registry
+	Rows    RowSource     // nil: ExplainIp answers UNIMPLEMENTED
+}
+
+// Defaults of Config.
+const (
+	DefaultGRPC  = "127.0.0.1:9090"
+	DefaultHTTP  = "127.0.0.1:8080"
+	DefaultDrain = 20 * time.Second
+	DefaultPoll  = 2 * time.Second
+)
+
+// Server is the service. New makes one that listens, Run serves with it once.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	guard    *guard
+	feeds    *feedStore
+	home     *homeModels // nil where Config.Models is given
+	service  *service
+	metrics  *metrics
+	grpc     *grpc.Server
+	health   *health.Server
+	http     *http.Server
+	grpcAt   net.Listener
+	httpAt   net.Listener
+	draining atomic.Bool
+
+	lastFeedError, lastModelError string
+}
+
+// New loads what the home holds and listens; nothing is answered before Run. A
+// home without feed or model is served: calls are UNAVAILABLE until they are
+// there. Errors: Usage for addresses that may not be listened on, NotFound for a
+// home that does not exist, Invalid for the token file, Conflict for a port
+// that is taken.
+func New(ctx context.Context, c Config) (*Server, error) {
+	c.GRPC = orDefault(c.GRPC, DefaultGRPC)
+	c.HTTP = orDefault(c.HTTP, DefaultHTTP)
+	if c.Drain == 0 {
+		c.Drain = DefaultDrain
+	}
+	if c.Poll == 0 {
+		c.Poll = DefaultPoll
+	}
+	if c.Threads == 0 {
+		c.Threads = runtime.GOMAXPROCS(0)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Events == nil {
+		c.Events = func(Event) {}
+	}
+	if st, err := os.Stat(c.Dir); err != nil || !st.IsDir() {
+		return nil, fault.Field(fault.NotFound, "dir", "there is no home at %q; train run --dir makes one", c.Dir)
+	}
+	s := &Server{config: c, log: c.Log, feeds: newFeedStore(c.Dir)}
+	if c.Tokens != "" {
+		var err error
+		if s.guard, err = readTokens(c.Tokens); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(checkBind("grpc", c.GRPC, s.guard), checkBind("http", c.HTTP, s.guard)); err != nil {
+		return nil, err
+	}
+	models := c.Models
+	if models == nil {
+		s.home = newHomeModels(c.Dir)
+		models = s.home
+	}
+	s.metrics = newMetrics(s.feeds, models)
+	s.service = &service{feeds: s.feeds, models: models, rows: c.Rows, threads: c.Threads, metrics: s.metrics}
+	s.grpc, s.health = newGRPC(s)
+	handler, err := newHTTP(s)
+	if err != nil {
+		return nil, err
+	}
+	s.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    128 << 10, // a batchGet of 1,000 IPv6 addresses fits
+		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	s.refresh(ctx)
+	if s.grpcAt, err = listen("grpc", c.GRPC); err != nil {
+		s.feeds.close()
+		return nil, err
+	}
+	if s.httpAt, err = listen("http", c.HTTP); err != nil {
+		_ = s.grpcAt.Close()
+		s.feeds.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func orDefault(s, d string) string {
+	if s == "" {
+		return d
+	}
+	return s
+}
+
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fault.Field(fault.Conflict, flag, "--%s %s can't be listened on: %w", flag, addr, err)
+	}
+	return l, nil
+}
+
+// GRPCAddr is the address on which gRPC is answered.
+func (s *Server) GRPCAddr() string { return s.grpcAt.Addr().String() }
+
+// HTTPAddr is the address on which REST is answered.
+func (s *Server) HTTPAddr() string { return s.httpAt.Addr().String() }
+
+// Run serves until ctx ends, then lets calls in flight finish, for Config.Drain
+// at most. A drained end is no error.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.feeds.close()
+	ended := make(chan error, 2)
+	go func() { ended <- s.grpc.Serve(s.grpcAt) }()
+	go func() {
+		err := s.http.Serve(s.httpAt)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		ended <- err
+	}()
+	s.config.Events(Event{Serving: &ServingEvent{GRPC: s.GRPCAddr(), HTTP: s.HTTPAddr()}})
+	s.log.Info("serving", "grpc", s.GRPCAddr(), "http", s.HTTPAddr(), "tokens", s.guard != nil)
+
+	poll := time.NewTicker(s.config.Poll)
+	defer poll.Stop()
+	var failed error
+	for serving := true; serving; {
+		select {
+		case <-ctx.Done():
+			serving = false
+		case failed = <-ended:
+			serving = false
+		case <-poll.C:
+			s.refresh(ctx)
+		}
+	}
+	return errors.Join(failed, s.drain())
+}
+
+// drain stops taking calls and waits for those in flight.
+func (s *Server) drain() error {
+	s.draining.Store(true)
+	s.health.Shutdown()
+	s.log.Info("draining")
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(done)
+	}()
+	err := s.http.Shutdown(ctx)
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-done
+	}
+	if err != nil {
+		err = s.http.Close()
+	}
+	cut := ctx.Err() != nil
+	if cut {
+		s.log.Warn("calls were cut off", "drain", s.config.Drain)
+	}
+	s.config.Events(Event{Drained: &DrainedEvent{CutOff: cut}})
+	return err
+}
+
+// refresh loads what is new in the home. What can't be loaded is reported once,
+// and what served goes on.
+func (s *Server) refresh(ctx context.Context) {
+	changed, err := s.feeds.refresh(ctx)
+	if fault.Is(err, fault.NotFound) {
+		err = nil // no feed yet
+	}
+	s.reloaded("feed", changed, err, &s.lastFeedError)
+	if changed {
+		if l, err := s.feeds.acquire(); err == nil {
+			s.config.Events(Event{Feed: &FeedEvent{Date: string(l.Date()), Rows: l.Len(), ModelVersion: l.desc.ModelVersion}})
+			l.release()
+		}
+	}
+	if s.home != nil {
+		changed, err := s.home.refresh()
+		s.reloaded("model", changed, err, &s.lastModelError)
+		if changed {
+			s.config.Events(Event{Model: &ModelEvent{Version: s.home.Champion()}})
+		}
+	}
+	state := func(ok bool) healthpb.HealthCheckResponse_ServingStatus {
+		if ok {
+			return healthpb.HealthCheckResponse_SERVING
+		}
+		return healthpb.HealthCheckResponse_NOT_SERVING
+	}
+	s.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
+	s.health.SetServingStatus(pb.ScoreService_ServiceDesc.ServiceName, state(s.feeds.current.Load() != nil))
+	s.health.SetServingStatus(inference.GRPCInferenceService_ServiceDesc.ServiceName, state(s.service.models.Champion() != ""))
+}
+
+// reloaded counts and reports a load, or a failure that was not reported yet.
+func (s *Server) reloaded(what string, changed bool, err error, last *string) {
+	switch {
+	case err != nil && err.Error() != *last:
+		*last = err.Error()
+		s.metrics.reloads.WithLabelValues(what, "failed").Inc()
+		s.log.Error("not loaded; what served goes on", "what", what, "error", err.Error())
+		s.config.Events(Event{Warning: &WarningEvent{Message: "the new " + what + " is not loaded: " + err.Error()}})
+	case err == nil:
+		*last = ""
+		if changed {
+			s.metrics.reloads.WithLabelValues(what, "loaded").Inc()
+			s.log.Info("loaded", "what", what)
+		}
+	}
+}
