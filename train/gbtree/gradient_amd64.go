@@ -9,7 +9,7 @@ import (
 //go:noescape
 func logisticAVX2(margin, label *float32, gpair *gradientPair, groups int)
 
-var hasAVX2 = cpu.X86.HasAVX2
+var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
 // logisticFast writes the gradients of the first rows and returns how many.
 func logisticFast(margin, label []float32, gpair []gradientPair) int {

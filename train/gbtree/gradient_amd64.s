@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// Constants, each repeated to fill a vector. They are those of fastmath.go.
+// Constants, each repeated to fill a vector. They are those of objective.go.
 
 DATA invLn2N<>+0(SB)/8, $0x40471547652b82fe // 32/ln 2
 DATA invLn2N<>+8(SB)/8, $0x40471547652b82fe
@@ -65,7 +65,8 @@ DATA tiny<>+8(SB)/8, $0x24e6959524e69595
 GLOBL tiny<>(SB), RODATA|NOPTR, $16
 
 // Gradients of four rows at a time, by the steps of logisticGradients: the
-// exponential in float64, the rest in float32, no fused products.
+// exponential in float64, products fused where ensemble.Expf fuses them, the
+// rest in float32.
 //
 //	SI margins, DI labels, DX gradient pairs, CX groups of four, AX table
 
@@ -92,28 +93,26 @@ loop:
 	VMINPS  X0, X1, X0            // x = min(-margin, 88.7)
 	VCMPPS  $5, underflow<>(SB), X0, X6
 	VCVTPS2PD X0, Y0
-	VMULPD  Y0, Y8, Y1            // z = 32 x / ln 2
-	VADDPD  Y9, Y1, Y2            // its nearest integer k
-	VSUBPD  Y9, Y2, Y3
-	VSUBPD  Y3, Y1, Y1            // r = z - k
+	VMOVAPD Y9, Y2
+	VFMADD231PD Y0, Y8, Y2        // the integer k nearest to 32 x / ln 2
+	VSUBPD  Y9, Y2, Y1
+	VFMSUB231PD Y0, Y8, Y1        // r = 32 x / ln 2 - k
 	VPAND   low5<>(SB), Y2, Y4
 	VPCMPEQD Y7, Y7, Y7
 	VGATHERQPD Y7, (AX)(Y4*8), Y5 // 2^((k mod 32)/32)
 	VPSRLQ  $5, Y2, Y2
 	VPSLLQ  $52, Y2, Y2
 	VPADDQ  Y2, Y5, Y5            // 2^(k/32)
-	VMULPD  Y1, Y10, Y3
-	VADDPD  Y11, Y3, Y3           // c0 r + c1
-	VMULPD  Y1, Y12, Y4
-	VADDPD  Y13, Y4, Y4           // c2 r + 1
+	VMOVAPD Y11, Y3
+	VFMADD231PD Y1, Y10, Y3       // c0 r + c1
+	VMOVAPD Y13, Y4
+	VFMADD231PD Y1, Y12, Y4       // c2 r + 1
 	VMULPD  Y1, Y1, Y1
-	VMULPD  Y1, Y3, Y3
-	VADDPD  Y4, Y3, Y3
-	VMULPD  Y5, Y3, Y3
+	VFMADD231PD Y1, Y3, Y4
+	VMULPD  Y5, Y4, Y3
 	VCVTPD2PSY Y3, X3
 	VANDPS  X6, X3, X3            // e^x, 0 below the normal numbers
 	VADDPS  X14, X3, X3
-	VADDPS  X15, X3, X3
 	VDIVPS  X3, X14, X0           // p
 	VSUBPS  (DI), X0, X1          // g = p - y
 	VSUBPS  X0, X14, X2

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/featurestore/fault"
+	"sluice/models/ensemble"
 )
 
 // metric is one evaluation metric.
@@ -94,7 +95,7 @@ func xlogy(x, y float32) float32 {
 	if x == 0 {
 		return 0
 	}
-	return float32(x * logf(max(y, 1e-16)))
+	return float32(x * ensemble.Logf(max(y, 1e-16)))
 }
 
 func squaredError(y, p float32) float32 {

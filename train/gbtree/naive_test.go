@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"sluice/models/ensemble"
 )
 
 // naive is the slow, obvious trainer that the fast one is compared with. It
@@ -100,7 +102,7 @@ func (n *naive) train(rounds int, base float32) ([]treeJSON, []float32) {
 	for i := range margin {
 		margin[i] = base
 		if n.p.Objective == BinaryLogistic {
-			margin[i] = -logf(1/base - 1)
+			margin[i] = -ensemble.Logf(1/base - 1)
 		}
 	}
 	var trees []treeJSON
@@ -136,7 +138,7 @@ func (n *naive) derive(margin []float32) {
 			w *= n.p.ScalePosWeight
 		}
 		if n.p.Objective == BinaryLogistic {
-			p := sigmoid(m)
+			p := ensemble.Sigmoid(m)
 			n.g[i] = (p - n.y[i]) * w
 			n.h[i] = max(p*(1-p), 1e-16) * w
 		} else {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"sluice/featurestore/fault"
+	"sluice/models/ensemble"
 )
 
 // objective is what the trees are fitted to.
@@ -52,7 +53,7 @@ func (o objective) gradients(d *DMatrix, margin []float32, gpair []gradientPair,
 			w *= o.scalePosWeight
 		}
 		if o.logistic {
-			p := sigmoid(m)
+			p := ensemble.Sigmoid(m)
 			gpair[i] = gradientPair{(p - y) * w, max(p*(1-p), 1e-16) * w}
 		} else {
 			gpair[i] = gradientPair{(m - y) * w, w}
@@ -60,9 +61,31 @@ func (o objective) gradients(d *DMatrix, margin []float32, gpair []gradientPair,
 	}
 }
 
+// The constants of ensemble.Expf.
+const (
+	expInvLn2N   = 0x1.71547652b82fep+0 * 32
+	expShift     = 0x1.8p+52 // adding it leaves the nearest integer in the low bits
+	expC0        = 0x1.c6af84b912394p-5 / 32 / 32 / 32
+	expC1        = 0x1.ebfce50fac4f3p-3 / 32 / 32
+	expC2        = 0x1.62e42ff0c52d6p-1 / 32
+	expUnderflow = -0x1.5d58ap+6 // ln of the smallest normal float32, nearly
+)
+
+// exp2Table holds 2^(i/32), correctly rounded.
+var exp2Table = [32]float64{
+	0x1.0000000000000p+0, 0x1.059b0d3158574p+0, 0x1.0b5586cf9890fp+0, 0x1.11301d0125b51p+0,
+	0x1.172b83c7d517bp+0, 0x1.1d4873168b9aap+0, 0x1.2387a6e756238p+0, 0x1.29e9df51fdee1p+0,
+	0x1.306fe0a31b715p+0, 0x1.371a7373aa9cbp+0, 0x1.3dea64c123422p+0, 0x1.44e086061892dp+0,
+	0x1.4bfdad5362a27p+0, 0x1.5342b569d4f82p+0, 0x1.5ab07dd485429p+0, 0x1.6247eb03a5585p+0,
+	0x1.6a09e667f3bcdp+0, 0x1.71f75e8ec5f74p+0, 0x1.7a11473eb0187p+0, 0x1.82589994cce13p+0,
+	0x1.8ace5422aa0dbp+0, 0x1.93737b0cdc5e5p+0, 0x1.9c49182a3f090p+0, 0x1.a5503b23e255dp+0,
+	0x1.ae89f995ad3adp+0, 0x1.b7f76f2fb5e47p+0, 0x1.c199bdd85529cp+0, 0x1.cb720dcef9069p+0,
+	0x1.d5818dcfba487p+0, 0x1.dfc97337b9b5fp+0, 0x1.ea4afa2a490dap+0, 0x1.f50765b6e4540p+0,
+}
+
 // logisticGradients is the logistic part of gradients without weights. The body
-// of sigmoid stands here once more: the compiler does not inline it, and the
-// call takes as long as the work.
+// of ensemble.Sigmoid stands here once more, for the compiler does not inline
+// it; exponentials below the normal numbers are 0, which the sum with 1 hides.
 func logisticGradients(margin, label []float32, gpair []gradientPair) {
 	label = label[:len(margin)]
 	gpair = gpair[:len(margin)]
@@ -73,17 +96,15 @@ func logisticGradients(margin, label []float32, gpair []gradientPair) {
 		}
 		e := float32(0)
 		if !(x < expUnderflow) {
-			z := float64(expInvLn2N * float64(x))
-			kd := z + expShift
+			kd := math.FMA(float64(x), expInvLn2N, expShift)
 			k := math.Float64bits(kd)
 			kd -= expShift
-			r := z - kd
+			r := math.FMA(float64(x), expInvLn2N, -kd)
 			s := math.Float64frombits(math.Float64bits(exp2Table[k%32]) + (k&^31)<<(52-5))
-			a := float64(expC0*r) + expC1
-			b := float64(expC2*r) + 1
-			e = float32(float64((float64(a*float64(r*r)) + b) * s))
+			y := math.FMA(math.FMA(expC0, r, expC1), float64(r*r), math.FMA(expC2, r, 1))
+			e = float32(float64(y * s))
 		}
-		p := 1 / (e + 1 + 1e-16)
+		p := 1 / (e + 1)
 		h := float32(p * (1 - p))
 		if h < 1e-16 {
 			h = 1e-16
@@ -95,7 +116,7 @@ func logisticGradients(margin, label []float32, gpair []gradientPair) {
 // transform turns a margin into a prediction.
 func (o objective) transform(margin float32) float32 {
 	if o.logistic {
-		return sigmoid(margin)
+		return ensemble.Sigmoid(margin)
 	}
 	return margin
 }
@@ -105,7 +126,8 @@ func (o objective) startMargin(baseScore float32) float32 {
 	if !o.logistic {
 		return baseScore
 	}
-	return logit(min(max(baseScore, rtEps), 1-rtEps))
+	p := min(max(baseScore, rtEps), 1-rtEps)
+	return -ensemble.Logf(1/p - 1)
 }
 
 // estimate is the base score where none was given: the mean label, or with a
