@@ -27,8 +27,8 @@ type UnlabelledEstimate struct {
 	CHigh Float `json:"c_high"`
 	// Abusive is the estimated share of abusive rows, p(s=1)/c, at most 1.
 	Abusive Float `json:"abusive_share"`
-	// Precision is the estimated true precision at the operating point: the
-	// mean over flagged rows of 1 for reported ones and of
+	// Precision is the estimated true precision at the operating point, at its
+	// most; the precision against the labels is its least. It is the mean over flagged rows of 1 for reported ones and of
 	// p(y=1 | x, s=0) = (1-c)/c * p/(1-p), at most 1, for the others.
 	Precision     Float `json:"precision"`
 	PrecisionLow  Float `json:"precision_low"`
@@ -78,6 +78,12 @@ func ElkanNoto(ctx context.Context, labels []bool, p []float64, flags []bool, re
 	if requestCount != nil {
 		u.Deciles = unlabelledDeciles(labels, p, requestCount)
 		u.Warning = decileWarning(u.Deciles)
+	}
+	if w := overlapWarning(u); w != "" {
+		if u.Warning != "" {
+			u.Warning += "; "
+		}
+		u.Warning += w
 	}
 
 	// Bootstrap by address: c anew in each draw, then the precision under it.
@@ -181,6 +187,18 @@ func unlabelledDeciles(labels []bool, p, requestCount []float64) []UnlabelledDec
 		start = end
 	}
 	return out
+}
+
+// overlapWarning speaks up when e1 and e3 tell different stories. Were abusive
+// and innocent rows told apart by their features, both would be c; where they
+// overlap e1 is pulled down by unclear rows, and what follows from it is a
+// limit, not an estimate.
+func overlapWarning(u *UnlabelledEstimate) string {
+	const much = 1.25
+	if u.E3 < much*u.E1 {
+		return ""
+	}
+	return fmt.Sprintf("e1 is %.2f and e3 %.2f: features do not tell abusive and innocent rows apart cleanly, so the precision estimated from e1 is the most it can be", float64(u.E1), float64(u.E3))
 }
 
 // decileWarning speaks up when the smallest and the greatest c of the tenths

@@ -65,6 +65,18 @@ func TestElkanNotoFindsTheTruth(t *testing.T) {
 	}
 }
 
+// Rows that features can't tell apart: e1 must not pass for an estimate.
+func TestElkanNotoOverlap(t *testing.T) {
+	labels, p, groups := separable(4000, 2)
+	u, err := ElkanNoto(context.Background(), labels, p, nil, nil, groups, 5, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(u.Warning, "e3") {
+		t.Errorf("e1 %v, e3 %v, warning %q", u.E1, u.E3, u.Warning)
+	}
+}
+
 func TestElkanNotoWithoutReports(t *testing.T) {
 	u, err := ElkanNoto(context.Background(), make([]bool, 5), make([]float64, 5), nil, nil, make([]int, 5), 10, 1, 1)
 	if err != nil || u.Warning == "" || u.C.Defined() {

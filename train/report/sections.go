@@ -170,9 +170,11 @@ func labelBlocks(in Input, s *evaluation.Split) []block {
 		{text: share(u.C), def: "elkan-noto", bold: true},
 		{text: fmt.Sprintf(" (%s), ", within(u.CLow, u.CHigh))},
 		{text: share(u.Abusive), bold: true},
-		{text: " of the rows would be abusive, and the true precision at the operating point would be "},
+		{text: " of the rows would be abusive, and the true precision at the operating point would lie between "},
+		{text: share(s.OperatingPoint.Classes.True.Precision), def: "precision", bold: true},
+		{text: ", every unreported row a mistake, and "},
 		{text: share(u.Precision), def: "elkan-noto", bold: true},
-		{text: fmt.Sprintf(" (%s). Recall against all abusive rows would be the recall above. Rows that are unclear by nature make c too low and the estimated precision too high.", within(u.PrecisionLow, u.PrecisionHigh))},
+		{text: fmt.Sprintf(" (%s), c being e1. Rows that are unclear by nature make e1 too low and the second figure too high. Recall against all abusive rows would be the recall above.", within(u.PrecisionLow, u.PrecisionHigh))},
 	}}
 	if u.Warning != "" {
 		out = append(out, callout{"note", words("Warning: " + u.Warning + ".")})

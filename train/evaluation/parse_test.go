@@ -1,0 +1,152 @@
+package evaluation
+
+import (
+	"encoding/json"
+	"flag"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/featurestore/fault"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// whole is an evaluation in which every field is set.
+func whole(t testing.TB) *Evaluation {
+	in := fixture(400, 12)
+	in.Champion = in.RulesAtHalf
+	in.Slices = []SliceInput{{"address family", "IPv6", in.Seen}}
+	o, err := ChooseOperatingPoint(in.Labels, in.Scores, in.Groups, 0.8, "five folds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Operating = o
+	s := mustEvaluate(t, in, Options{Seed: 3, Draws: 20})
+	return &Evaluation{
+		SchemaVersion: SchemaVersion, ModelVersion: "2024-07-0123456789ab", Target: 0.8, Seed: 3, Operating: o,
+		Splits: []Split{s}, Gate: Judge(&s, DefaultGates(), Facts{MaxPSI: math.NaN()}),
+	}
+}
+
+// paths are the names of all fields, "[]" for the elements of a list, with the
+// type of each leaf.
+func paths(prefix string, v any, out map[string]string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			paths(prefix+"."+k, x, out)
+		}
+	case []any:
+		for _, x := range v {
+			paths(prefix+"[]", x, out)
+		}
+	case string:
+		out[prefix] = "string"
+	case bool:
+		out[prefix] = "bool"
+	case float64:
+		out[prefix] = "number"
+	case nil:
+		if out[prefix] == "" {
+			out[prefix] = "null"
+		}
+	}
+}
+
+// The schema is a contract: a field that goes away or changes its type shows
+// here, and needs another SchemaVersion.
+func TestSchema(t *testing.T) {
+	b, err := whole(t).MarshalIndent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	paths("", v, found)
+	var lines strings.Builder
+	for _, p := range slices.Sorted(maps.Keys(found)) {
+		lines.WriteString(strings.TrimPrefix(p, ".") + " " + found[p] + "\n")
+	}
+	const file = "testdata/schema.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(lines.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines.String() != string(want) {
+		t.Errorf("evaluation.json has other fields than %s; run with -update and review the change:\n%s", file, lines.String())
+	}
+	// The names that design and readers rely on.
+	for _, p := range []string{
+		".splits[].roc_auc", ".splits[].pr_auc", ".splits[].brier", ".splits[].months.train[]", ".splits[].rows.rows",
+		".splits[].at_half.confusion.tn", ".splits[].operating_point.threshold", ".splits[].operating_point.target",
+		".splits[].operating_point.chosen_on", ".splits[].at_half.classes.True.support", ".splits[].at_half.accuracy",
+		".splits[].at_half.macro.f1", ".splits[].rules.operating_point.weighted.recall", ".splits[].listed_before.at_half.confusion.fp",
+	} {
+		if found[p] == "" {
+			t.Errorf("evaluation.json lacks %s", p)
+		}
+	}
+	if found[".splits[].rules.curves"] != "null" || found[".splits[].listed_before.roc_auc"] != "null" {
+		t.Error("rules or listed-before have curves")
+	}
+}
+
+func TestParse(t *testing.T) {
+	b, err := whole(t).MarshalIndent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := e.MarshalIndent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(again) != string(b) {
+		t.Error("evaluation.json changes when read and written again")
+	}
+	for text, kind := range map[string]fault.Kind{
+		`{`: fault.Corrupt, `{}`: fault.Corrupt, `{"schema_version":99}`: fault.Version,
+		`{"schema_version":1,"splits":7}`: fault.Corrupt,
+	} {
+		if _, err := Parse([]byte(text)); !fault.Is(err, kind) {
+			t.Errorf("%s: %v, want kind %v", text, err, kind)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	b, err := json.Marshal(whole(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"schema_version":1,"splits":[{"roc_auc":null,"curves":{"pr":[{"recall":1e309}]}}]}`))
+	f.Add([]byte(`{"schema_version":1,"splits":[{"roc_auc":"x"}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := Parse(b)
+		if err != nil {
+			if fault.KindOf(err) == fault.Unknown {
+				t.Fatalf("error without a kind: %v", err)
+			}
+			return
+		}
+		if _, err := e.MarshalIndent(); err != nil {
+			t.Fatalf("read, yet not written: %v", err)
+		}
+	})
+}
