@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -48,6 +49,31 @@ func TestFormatIsStable(t *testing.T) {
 	sum := sha256.Sum256(sample(t))
 	if got, want := hex.EncodeToString(sum[:8]), "d38f85620beed542"; got != want {
 		t.Errorf("the sample partial is %s, want %s: a change of the format needs another formatVersion", got, want)
+	}
+}
+
+var update = flag.Bool("update", false, "write the partial of this format version to testdata")
+
+// A partial of every format version there ever was is read as it was meant.
+func TestOldPartialsAreRead(t *testing.T) {
+	name := filepath.Join("testdata", fmt.Sprintf("v%d.partial", formatVersion))
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, sample(t), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := rowsOf(t, sample(t))
+	for v := 1; v <= formatVersion; v++ {
+		b, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("v%d.partial", v)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := same(rowsOf(t, b), want); err != nil {
+			t.Errorf("version %d: %v", v, err)
+		}
 	}
 }
 
