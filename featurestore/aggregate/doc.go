@@ -30,7 +30,7 @@
 //
 // # Memory
 //
-// A group takes about 310 bytes with its entry in the index, and nothing more
+// A group takes 360 bytes with its entry in the index, and nothing more
 // while it has at most two agents, two queries and one hour. Beyond that a
 // distinct value takes 11 to 22 bytes and an hour 8 to 16. Every goroutine has
 // its own groups; they are merged by Finish.

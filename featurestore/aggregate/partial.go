@@ -243,8 +243,6 @@ func (p *Reader) checkWindows() error {
 	at := int64(len(magic))
 	for i := range p.head.Windows {
 		w := &p.head.Windows[i]
-		// Every record takes at least 30 bytes; one more than needed is asked for
-		// nowhere.
 		if w.Offset != at || w.Bytes < 0 || w.Bytes > p.end-at || w.Records < 1 || w.Records > w.Bytes {
 			return p.corrupt("window %d lies outside", i)
 		}
