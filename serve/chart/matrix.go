@@ -23,7 +23,11 @@ type Cell struct {
 func (m Matrix) SVG() string {
 	s := m.Size.or(300, 60+64*max(1, len(m.Rows)))
 	c := open(m.Head, s)
-	left, top := 74.0, 42.0
+	letters := 0
+	for _, t := range m.Rows {
+		letters = max(letters, len([]rune(cut(t, maxLabel))))
+	}
+	left, top := min(max(74, 30+6.6*float64(letters)), 0.6*float64(s.Width)), 42.0
 	nr, nc := max(1, len(m.Rows)), max(1, len(m.Columns))
 	w := (float64(s.Width) - left - 6) / float64(nc)
 	h := (float64(s.Height) - top - 6) / float64(nr)
@@ -34,7 +38,7 @@ func (m Matrix) SVG() string {
 	c.raw(`<text class="muted" transform="translate(12 ` + num(top+h*float64(nr)/2) + `) rotate(-90)" text-anchor="middle">` + Escape(cut(m.RowTitle, 30)) + `</text>`)
 	for i, t := range m.Rows {
 		y := top + h*float64(i)
-		c.text(left-7, y+h/2+4, end, "", cut(t, 9))
+		c.text(left-7, y+h/2+4, end, "", cut(t, maxLabel))
 		if i >= len(m.Cells) {
 			continue
 		}

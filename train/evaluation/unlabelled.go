@@ -105,13 +105,11 @@ func ElkanNoto(ctx context.Context, labels []bool, p []float64, flags []bool, re
 		c := s / n
 		out[0] = c
 		var hit, total float64
-		if flags != nil {
-			for i, f := range flags {
-				if f {
-					w := float64(counts[rowsOf[i]])
-					hit += w * abusive(labels[i], p[i], c)
-					total += w
-				}
+		for i, f := range flags {
+			if f {
+				w := float64(counts[rowsOf[i]])
+				hit += w * abusive(labels[i], p[i], c)
+				total += w
 			}
 		}
 		out[1] = hit / total

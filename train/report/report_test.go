@@ -32,7 +32,6 @@ type world struct {
 	seen       []bool
 	listed     []bool
 	ipv6       []bool
-	oof        []float64
 	calibrated []float64
 }
 

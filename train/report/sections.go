@@ -312,8 +312,24 @@ func driftBlocks(in Input) []block {
 		cells = append(cells, heat)
 		labels = append(labels, c)
 	}
-	out := []block{driftSentence(in.Drift), *t, details{"Kolmogorov–Smirnov distances", []block{*k}}}
-	return out
+	out := []block{driftSentence(in.Drift)}
+	if len(months) > 1 {
+		var heads []string
+		for _, m := range months {
+			heads = append(heads, m.Month)
+		}
+		out = append(out, gallery{figures: []figure{{
+			svg: chart.Matrix{
+				Head: chart.Head{ID: "psi", Title: "PSI by feature and month", Desc: "Population stability index of each feature in each month; the table below has the figures.",
+					Size: chart.Size{Width: min(260+64*len(months), 1000), Height: 50 + 24*len(labels)}},
+				Rows: labels, Columns: heads, Cells: cells,
+			}.SVG(),
+			caption: "PSI by feature and month; above 0.25 in the second colour.", data: t,
+		}}})
+	} else {
+		out = append(out, *t)
+	}
+	return append(out, details{"Kolmogorov–Smirnov distances", []block{*k}})
 }
 
 func driftSentence(r *drift.Report) block {
