@@ -73,12 +73,16 @@ type page struct {
 	mask6  []uint64
 	score4 []uint8 // highest score over the exports, or nil
 	score6 []uint8
+	with6  uint64 // exports that hold any IPv6 address
 }
 
 const pageExports = 64
 
 // add merges one more export; its known time is not before the page's last.
 func (p *page) add(l *list) {
+	if len(l.v6) > 0 {
+		p.with6 |= 1 << len(p.known)
+	}
 	if len(p.known) == 0 {
 		p.known = append(p.known, l.known)
 		p.v4, p.v6, p.score4, p.score6 = l.v4, l.v6, l.score4, l.score6

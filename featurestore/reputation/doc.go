@@ -12,6 +12,9 @@
 // list costs 4 bytes (IPv6: 16) a month, and 8 more where a month has several
 // exports.
 //
+// OpenDrops and OpenSpur read what stands beside the label: silent-drop records
+// and Spur feeds, as of a date too.
+//
 // The package asks no service and writes no file. It does not decide what is
 // done with rows whose label is unknown.
 package reputation

@@ -59,10 +59,10 @@ func (e *Earlier) addPage(p *page, n *neighbours, t int64) {
 		return
 	}
 	if n.ip.Is4() {
-		e.Exports += min(bits.OnesCount64(known), len(p.known))
+		e.Exports += bits.OnesCount64(known)
 		n.range4(p, known)
-	} else if len(p.v6) > 0 {
-		e.Exports += min(bits.OnesCount64(known), len(p.known))
+	} else {
+		e.Exports += bits.OnesCount64(known & p.with6) // others could not have named it
 		n.range6(p, known)
 	}
 	mask, _ := p.find(n.ip)

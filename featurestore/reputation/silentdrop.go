@@ -1,0 +1,223 @@
+package reputation
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+)
+
+// SilentDrop is the shape of silent-drop files in FileStats.
+const SilentDrop Shape = "silent-drop records"
+
+// Drop is one silent-drop record: an address went over the edge's limit of
+// concurrent requests and got no answer for 300 s. One is written when an
+// address goes over the limit, not for each request that is dropped, and every
+// cache host counts for itself.
+type Drop struct {
+	IP     netip.Addr
+	Time   int64 // Unix seconds
+	Host   string
+	Port80 bool // recorded on port 80, which has a limit of its own
+}
+
+// Drops are records by address and time. They are immutable and safe for
+// concurrent use.
+type Drops struct {
+	records []Drop
+	stats   []FileStats
+	first   int64 // Unix seconds of the earliest record
+	last    int64
+}
+
+// OpenDrops reads silent-drop records, plain, gzip or zstd: JSON lines with
+// the keys time, hostname, prefix and data, the same four as tab-separated
+// values with or without a header, and the proxy's debug lines with a time and
+// a host before them. Times without a zone are UTC. A record that is in
+// several files counts once. Errors as of Open.
+func OpenDrops(ctx context.Context, files []string) (*Drops, error) {
+	if len(files) == 0 {
+		return nil, fault.New(fault.Invalid, "no silent-drop files given")
+	}
+	d := &Drops{}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(files))) {
+		if err := d.read(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(d.records, compareDrops)
+	d.records = slices.Clip(slices.Compact(d.records))
+	d.first, d.last = d.records[0].Time, d.records[0].Time
+	for i := range d.records {
+		d.first, d.last = min(d.first, d.records[i].Time), max(d.last, d.records[i].Time)
+	}
+	return d, nil
+}
+
+func compareDrops(a, b Drop) int {
+	if c := a.IP.Compare(b.IP); c != 0 {
+		return c
+	}
+	if c := cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Host, b.Host)); c != 0 || a.Port80 == b.Port80 {
+		return c
+	}
+	if b.Port80 {
+		return -1
+	}
+	return 1
+}
+
+func (d *Drops) read(ctx context.Context, name string) error {
+	src, err := openSource(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	st := FileStats{Name: name, Shape: SilentDrop}
+	months := map[row.Month]bool{}
+	hosts := map[string]string{} // each name kept once
+	for {
+		line, ok, err := src.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if src.long {
+			st.reject("line too long", src.line)
+			continue
+		}
+		f, reason := splitDrop(string(line))
+		if reason == "" && f.header() {
+			continue
+		}
+		var r Drop
+		if reason == "" {
+			r, reason = f.record()
+		}
+		if reason != "" {
+			st.reject(reason, src.line)
+			continue
+		}
+		if h, ok := hosts[r.Host]; ok {
+			r.Host = h
+		} else {
+			r.Host = strings.Clone(r.Host)
+			hosts[r.Host] = r.Host
+		}
+		months[row.MonthOf(unix(r.Time))] = true
+		st.good(r.IP.Is4())
+		d.records = append(d.records, r)
+	}
+	if st.SHA256, st.Bytes, err = src.finish(); err != nil {
+		return err
+	}
+	st.sortRejects()
+	if st.Good == 0 {
+		return fault.Field(fault.Invalid, name, "%s: read as %s, and no line of it is usable: %s", name, st.Shape, st.rejects())
+	}
+	for m := range months {
+		st.Months = append(st.Months, m)
+	}
+	slices.Sort(st.Months)
+	d.stats = append(d.stats, st)
+	return nil
+}
+
+// dropFields are a record's four fields as they stand.
+type dropFields struct {
+	Time     string `json:"time"`
+	Hostname string `json:"hostname"`
+	Prefix   string `json:"prefix"`
+	Data     string `json:"data"`
+}
+
+func (f *dropFields) header() bool { return f.Time == "time" && f.Data == "data" }
+
+// splitDrop takes a line apart, each line by its own shape.
+func splitDrop(line string) (f dropFields, reason string) {
+	if line[0] == '{' {
+		if json.Unmarshal([]byte(line), &f) != nil {
+			return f, "not JSON"
+		}
+		return f, ""
+	}
+	if cells := strings.Split(line, "\t"); len(cells) == 4 {
+		return dropFields{cells[0], cells[1], cells[2], cells[3]}, ""
+	}
+	// time host … [debug] prefix: type=ipv6 <address>
+	head, debug, ok := strings.Cut(line, "[debug] ")
+	prefix, value, ok2 := strings.Cut(debug, ": type=")
+	_, value, ok3 := strings.Cut(value, "<")
+	value, _, ok4 := strings.Cut(value, ">")
+	if !ok || !ok2 || !ok3 || !ok4 {
+		return f, "not a silent-drop record"
+	}
+	words := strings.Fields(head)
+	if len(words) == 0 {
+		return f, "no time"
+	}
+	f = dropFields{Time: words[0], Prefix: prefix, Data: value}
+	if len(words) > 1 {
+		f.Hostname = words[1]
+	}
+	return f, ""
+}
+
+func (f *dropFields) record() (Drop, string) {
+	if !strings.HasPrefix(f.Prefix, "silent-drop") {
+		return Drop{}, "another prefix than silent-drop"
+	}
+	t, ok := parseTime(f.Time)
+	if !ok {
+		return Drop{}, "time is not a date"
+	}
+	ip, ok := row.ParseIP(f.Data)
+	if !ok {
+		return Drop{}, "not an IP address"
+	}
+	return Drop{IP: ip, Time: t.Unix(), Host: f.Hostname, Port80: strings.Contains(f.Prefix, "_port80_")}, ""
+}
+
+// Count is how many records ip has in [from, to).
+func (d *Drops) Count(ip netip.Addr, from, to time.Time) int {
+	rs := d.Of(ip)
+	at := func(t time.Time) int {
+		i, _ := slices.BinarySearchFunc(rs, t.Unix(), func(r Drop, s int64) int { return cmp.Compare(r.Time, s) })
+		return i
+	}
+	return max(0, at(to)-at(from))
+}
+
+// Of are ip's records by time. The slice is the Drops' own: don't change it.
+func (d *Drops) Of(ip netip.Addr) []Drop {
+	ip = ip.Unmap()
+	byIP := func(r Drop, ip netip.Addr) int { return r.IP.Compare(ip) }
+	i, _ := slices.BinarySearchFunc(d.records, ip, byIP)
+	j := i
+	for j < len(d.records) && d.records[j].IP == ip {
+		j++
+	}
+	return d.records[i:j:j]
+}
+
+// Span is from the earliest record to the latest. What the files say of other
+// times is nothing, not that nobody was dropped.
+func (d *Drops) Span() (first, last time.Time) { return unix(d.first), unix(d.last) }
+
+// Len is the number of records.
+func (d *Drops) Len() int { return len(d.records) }
+
+// Stats are the files' in order of name.
+func (d *Drops) Stats() []FileStats { return slices.Clone(d.stats) }

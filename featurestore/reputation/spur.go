@@ -1,0 +1,244 @@
+package reputation
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+)
+
+// SpurFeed is the shape of Spur feeds in FileStats.
+const SpurFeed Shape = "Spur feed"
+
+// Spur is what a feed says about an address (https://docs.spur.us): the parts
+// that make columns.
+type Spur struct {
+	Infrastructure string  // DATACENTER, MOBILE, RESIDENTIAL, …; open
+	Count          float64 // client.count: clients a day, mean
+	Countries      float64 // client.countries
+	Spread         float64 // client.spread, km²
+	Density        float64 // client.concentration.density, 0 to 1
+	Skew           float64 // client.concentration.skew, km
+	Proxies        int     // client.proxies
+	Tunnels        int
+	Anonymous      bool     // any tunnel is anonymous
+	Tor            bool     // any tunnel is of Tor
+	Types          []string // client.types, ascending
+	Risks          []string // ascending
+}
+
+// SpurOptions say what of the feeds is kept.
+type SpurOptions struct {
+	// Keep, when set, tells which addresses matter; a feed has millions, a
+	// store needs those in its logs. Entries of networks are always kept.
+	Keep func(netip.Addr) bool
+}
+
+// SpurFeeds are feeds by date. They are immutable and safe for concurrent use.
+type SpurFeeds struct {
+	feeds []spurFeed // by date
+	stats []FileStats
+}
+
+type spurFeed struct {
+	known int64 // Unix seconds from which the feed was at hand: its day's end
+	byIP  map[netip.Addr]*Spur
+	byNet map[netip.Prefix]*Spur
+	bits  []int // lengths of the prefixes in byNet, longest first
+}
+
+type spurRaw struct {
+	IP             string `json:"ip"`
+	Network        string `json:"network"`
+	Infrastructure string `json:"infrastructure"`
+	Client         struct {
+		Types         []string `json:"types"`
+		Proxies       []string `json:"proxies"`
+		Count         float64  `json:"count"`
+		Countries     float64  `json:"countries"`
+		Spread        float64  `json:"spread"`
+		Concentration struct {
+			Density float64 `json:"density"`
+			Skew    float64 `json:"skew"`
+		} `json:"concentration"`
+	} `json:"client"`
+	Tunnels []struct {
+		Operator  string `json:"operator"`
+		Type      string `json:"type"`
+		Anonymous bool   `json:"anonymous"`
+	} `json:"tunnels"`
+	Risks []string `json:"risks"`
+}
+
+var spurDate = regexp.MustCompile(`(?:^|[^0-9])(20[0-9]{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12][0-9]|3[01])(?:[^0-9]|$)`)
+
+// OpenSpur reads Spur feeds: JSON lines keyed by ip or network, plain, gzip or
+// zstd, dated by YYYYMMDD or YYYY-MM-DD in the file's name or its folder's, as
+// the service names them. Errors as of Open.
+func OpenSpur(ctx context.Context, files []string, o SpurOptions) (*SpurFeeds, error) {
+	if len(files) == 0 {
+		return nil, fault.New(fault.Invalid, "no Spur feeds given")
+	}
+	s := &SpurFeeds{}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(files))) {
+		if err := s.read(ctx, name, &o); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(s.feeds, func(a, b spurFeed) int { return cmp.Compare(a.known, b.known) })
+	return s, nil
+}
+
+func spurDay(name string) (time.Time, bool) {
+	for _, part := range []string{filepath.Base(name), filepath.Base(filepath.Dir(name))} {
+		if m := spurDate.FindStringSubmatch(part); m != nil {
+			y, _ := strconv.Atoi(m[1])
+			mon, _ := strconv.Atoi(m[2])
+			d, _ := strconv.Atoi(m[3])
+			return time.Date(y, time.Month(mon), d, 0, 0, 0, 0, time.UTC), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (s *SpurFeeds) read(ctx context.Context, name string, o *SpurOptions) error {
+	day, ok := spurDay(name)
+	if !ok {
+		return fault.Field(fault.Invalid, name, "%s: no date: neither the file's nor its folder's name has a YYYYMMDD, as in 20240731/feed.json.gz", name)
+	}
+	src, err := openSource(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	f := spurFeed{known: day.AddDate(0, 0, 1).Unix() - 1, byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
+	st := FileStats{Name: name, Shape: SpurFeed, Months: []row.Month{row.MonthOf(day)}}
+	for {
+		line, ok, err := src.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if src.long {
+			st.reject("line too long", src.line)
+			continue
+		}
+		is4, reason := f.add(line, o)
+		if reason != "" {
+			st.reject(reason, src.line)
+			continue
+		}
+		st.good(is4)
+	}
+	if st.SHA256, st.Bytes, err = src.finish(); err != nil {
+		return err
+	}
+	st.sortRejects()
+	if st.Good == 0 {
+		return fault.Field(fault.Invalid, name, "%s: read as %s, and no line of it is usable: %s", name, st.Shape, st.rejects())
+	}
+	for p := range f.byNet {
+		if !slices.Contains(f.bits, p.Bits()) {
+			f.bits = append(f.bits, p.Bits())
+		}
+	}
+	slices.SortFunc(f.bits, func(a, b int) int { return b - a })
+	s.feeds = append(s.feeds, f)
+	s.stats = append(s.stats, st)
+	return nil
+}
+
+// add takes one line; of an address that comes twice the later one counts.
+func (f *spurFeed) add(line []byte, o *SpurOptions) (is4 bool, reason string) {
+	var r spurRaw
+	if err := json.Unmarshal(line, &r); err != nil {
+		return false, jsonReason(err)
+	}
+	switch {
+	case r.IP != "":
+		ip, ok := row.ParseIP(r.IP)
+		if !ok {
+			return false, "not an IP address"
+		}
+		if o.Keep == nil || o.Keep(ip) {
+			f.byIP[ip] = r.entry()
+		}
+		return ip.Is4(), ""
+	case r.Network != "":
+		p, err := netip.ParsePrefix(r.Network)
+		if err != nil || p.Addr().Is4In6() {
+			return false, "not a network"
+		}
+		f.byNet[p.Masked()] = r.entry()
+		return p.Addr().Is4(), ""
+	}
+	return false, "neither ip nor network"
+}
+
+func (r *spurRaw) entry() *Spur {
+	s := &Spur{
+		Infrastructure: r.Infrastructure, Count: r.Client.Count, Countries: r.Client.Countries, Spread: r.Client.Spread,
+		Density: r.Client.Concentration.Density, Skew: r.Client.Concentration.Skew,
+		Proxies: len(r.Client.Proxies), Tunnels: len(r.Tunnels), Types: r.Client.Types, Risks: r.Risks,
+	}
+	for _, t := range r.Tunnels {
+		s.Anonymous = s.Anonymous || t.Anonymous
+		s.Tor = s.Tor || strings.EqualFold(t.Type, "TOR")
+	}
+	slices.Sort(s.Types)
+	slices.Sort(s.Risks)
+	return s
+}
+
+// Before is what the latest feed that was at hand strictly before an instant
+// says of ip; a feed is at hand from its day's end. known is false if there
+// was no feed yet: the columns are missing then. With a feed and a nil entry
+// Spur does not know the address, which tells something too. The longest
+// network counts where the address has no entry of its own.
+func (s *SpurFeeds) Before(ip netip.Addr, before time.Time) (entry *Spur, known bool) {
+	ip = ip.Unmap()
+	t := before.Unix()
+	if before.Nanosecond() > 0 {
+		t++
+	}
+	n, _ := slices.BinarySearchFunc(s.feeds, t, func(f spurFeed, t int64) int { return cmp.Compare(f.known, t) })
+	// Feeds of one day complete each other: IPv4 and IPv6 come apart.
+	for i := n - 1; i >= 0 && s.feeds[i].known == s.feeds[n-1].known; i-- {
+		if e := s.feeds[i].find(ip); e != nil {
+			return e, true
+		}
+	}
+	return nil, n > 0
+}
+
+func (f *spurFeed) find(ip netip.Addr) *Spur {
+	if e := f.byIP[ip]; e != nil {
+		return e
+	}
+	for _, bits := range f.bits {
+		if p, err := ip.Prefix(bits); err == nil {
+			if e := f.byNet[p]; e != nil {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// Stats are the files' in order of name.
+func (s *SpurFeeds) Stats() []FileStats { return slices.Clone(s.stats) }
