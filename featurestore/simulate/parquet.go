@@ -35,7 +35,7 @@ type parquetRequest struct {
 	RefererClass string  `parquet:"referer_class,dict"`
 }
 
-// parquetRows is how many requests are held before they are encoded: memory,
+// Requests held before they are encoded, and in a row group: memory,
 // not meaning.
 const (
 	parquetBatch    = 1024

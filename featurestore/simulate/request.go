@@ -140,7 +140,7 @@ func (c *cursor) make() *request {
 	if c.lang.at < uint64(c.p.WithLanguage) {
 		r.language = languages[c.base>>8%uint64(len(languages))]
 	}
-	c.makeAnalytics(r, h)
+	makeAnalytics(r)
 	return r
 }
 
@@ -364,7 +364,7 @@ var (
 )
 
 // makeAnalytics: an app's page views are those that it declares.
-func (c *cursor) makeAnalytics(r *request, _ uint64) {
+func makeAnalytics(r *request) {
 	switch {
 	case r.pageview && r.access == "mobile app":
 		r.xAnalytics = analyticsApp

@@ -56,6 +56,61 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// The silent-drop records of each shape, and the feeds, are read back as what
+// they are.
+func TestRecordsReadBack(t *testing.T) {
+	w := world(t, Config{Seed: 2, Rows: 400, Scale: .001, BackgroundIPs: 20})
+	ctx := context.Background()
+	dir := t.TempDir()
+	f := &Files{}
+	for _, write := range []func(context.Context, string, *Files) error{w.writeSilentDrop, w.writeSpur} {
+		if err := write(ctx, dir, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		want := w.drops(w.get(i))
+		for _, path := range f.SilentDrop[3*i : 3*i+3] {
+			d, err := reputation.OpenDrops(ctx, []string{path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Len() != len(want) || len(d.Stats()[0].Rejects) > 0 {
+				t.Errorf("%s: %d records, want %d; %+v", path, d.Len(), len(want), d.Stats()[0].Rejects)
+			}
+			for _, x := range want {
+				if !slices.ContainsFunc(d.Of(x.ip), func(r reputation.Drop) bool { return r.Time == x.at && r.Host == x.host }) {
+					t.Errorf("%s lacks a record", path)
+				}
+			}
+		}
+		if i == 0 {
+			continue
+		}
+		feeds, err := reputation.OpenSpur(ctx, f.Spur[:i+1], reputation.SpurOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, crawls := 0, 0
+		for _, p := range w.Month(i) {
+			if !p.Kind.slow() {
+				continue
+			}
+			crawls++
+			e, at := feeds.Before(p.IP, time.Unix(p.Start, 0))
+			if !at {
+				t.Fatal("no feed before the window")
+			}
+			if e != nil && e.Proxies > 0 {
+				known++
+			}
+		}
+		if share := float64(known) / float64(crawls); share < .5 || share > .9 {
+			t.Errorf("Spur knows %.2f of the slow crawls", share)
+		}
+	}
+}
+
 // What holds of every profile of every world.
 func TestProfiles(t *testing.T) {
 	scales := []float64{1, .1, .001, 2}
