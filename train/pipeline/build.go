@@ -29,16 +29,14 @@ func Build(ctx context.Context, c Config, sink Sink) ([]featurestore.MonthInfo, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := readLogs(ctx, &c, st, lists, sink); err != nil {
+	if err := readLogs(ctx, &c, st, lists, sink); err != nil {
 		return nil, err
 	}
 	return st.Manifest().Months, nil
 }
 
-// readLogs brings the store up to date with the logs and labels given, and
-// returns what a person should know of them.
-func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *reputation.Set, sink Sink) ([]string, error) {
-	var warnings []string
+// readLogs brings the store up to date with the logs and labels given.
+func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *reputation.Set, sink Sink) error {
 	changed := map[row.Month]bool{}
 	var labeler featurestore.Labeler
 	if lists != nil {
@@ -64,16 +62,18 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			},
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(st.Months()) == 0 {
-			return nil, fault.Field(fault.Invalid, "logs", "no request was found in %s (%d lines): nothing to learn from", strings.Join(baseNames(c.Logs), ", "), res.Lines)
+			return fault.Field(fault.Invalid, "logs", "no request was found in %s (%d lines): nothing to learn from", strings.Join(baseNames(c.Logs), ", "), res.Lines)
 		}
 		for _, m := range res.Months {
 			changed[m] = true
 		}
 		sink(Event{Stage: &StageEvent{Name: "logs", Summary: buildSummary(res, time.Since(begun)), Facts: map[string]any{"build": res}}})
-		warnings = append(warnings, res.Warnings...)
+		for _, w := range res.Warnings {
+			sink(Event{Warning: &WarningEvent{Message: w}})
+		}
 	}
 	if lists != nil {
 		for _, m := range st.Months() {
@@ -81,14 +81,11 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 				continue
 			}
 			if err := st.Label(ctx, m, lists); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	for _, w := range warnings {
-		sink(Event{Warning: &WarningEvent{Message: w}})
-	}
-	return warnings, nil
+	return nil
 }
 
 func buildSummary(r build.Result, took time.Duration) string {

@@ -44,8 +44,7 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	warnings, err := readLogs(ctx, &c, st, lists, sink)
-	if err != nil {
+	if err := readLogs(ctx, &c, st, lists, sink); err != nil {
 		return Result{}, err
 	}
 	if err := c.chooseMonths(st); err != nil {
@@ -68,7 +67,7 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	} else if !fault.Is(err, fault.NotFound) {
 		return Result{}, err
 	}
-	w := &work{Config: &c, ctx: ctx, sink: sink, store: st, registry: reg, version: name, lists: lists, train: train, test: test, warnings: warnings}
+	w := &work{Config: &c, ctx: ctx, sink: sink, store: st, registry: reg, version: name, lists: lists, train: train, test: test, warnings: monthNotes(st, slices.Concat(c.Train, c.Test))}
 	return w.run(text, sum)
 }
 
@@ -370,4 +369,29 @@ func program() string {
 func withoutThreads(p gbtree.Params) gbtree.Params {
 	p.NThread = 0
 	return p
+}
+
+// monthNotes gathers what the store notes of months, each note once. It comes
+// from the store and not from what this run happened to read, so that a run
+// that found everything read already says the same.
+func monthNotes(st *featurestore.Store, months []row.Month) []string {
+	var notes []string
+	in := map[string][]row.Month{}
+	for _, m := range st.Manifest().Months {
+		if !slices.Contains(months, m.Month) {
+			continue
+		}
+		for _, n := range m.Notes {
+			if in[n] == nil {
+				notes = append(notes, n)
+			}
+			in[n] = append(in[n], m.Month)
+		}
+	}
+	for i, n := range notes {
+		if len(in[n]) < len(months) {
+			notes[i] = n + " (" + monthSpan(in[n]) + ")"
+		}
+	}
+	return notes
 }

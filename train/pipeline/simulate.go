@@ -52,7 +52,7 @@ func Simulate(ctx context.Context, w simulate.Config, dir string, o simulate.Wri
 // figures to mean something.
 func demoWorld(seed int64) simulate.Config {
 	const june2024 = row.Month(2024*12 + 5)
-	return simulate.Config{Seed: seed, Start: june2024, Months: 3, Rows: 3000, Scale: 0.002, BackgroundIPs: 500}
+	return simulate.Config{Seed: seed, Start: june2024, Months: 3, Rows: 6845, Scale: 0.001, BackgroundIPs: 500}
 }
 
 // Demo simulates three months below c.Home, unless they are there already, and
