@@ -25,7 +25,7 @@ func (q *quantized) sumBlocks(hist histogram, blocks []binBlock, gpair []gradien
 			b := &blocks[i]
 			h := hist[2*b.first*q.stride : 2*(b.first+b.n)*q.stride]
 			switch {
-			case q.stride == narrowStride && q.sumFast(h, b, gpair, chunk, sparse && i == 0):
+			case q.stride == narrowStride && q.sumFast(h, b, gpair, rows, len(chunk), sparse && i == 0):
 			case b.wide:
 				sumRows(h, q.wide[b.offset:], gpair, chunk, b.n, q.wideWidth, q.stride)
 			default:

@@ -5,7 +5,7 @@ import "unsafe"
 // The kernels of sum_amd64.s, by number of features in a block and width of a
 // bin (8 or 16 bits). hist is the block's first histogram in the narrow layout, bins, gpair
 // and rows point to the first row's, count is the number of rows, ahead how many
-// of the first of them are followed by at least 24 more, and width the bytes
+// of the first of them are followed by at least 48 more, and width the bytes
 // from one row's bins to the next. Every row number must be below the number of
 // gradient pairs and every bin below 260.
 
@@ -55,17 +55,17 @@ var (
 )
 
 // fetchDistance is how many rows ahead the kernels fetch.
-const fetchDistance = 24
+const fetchDistance = 48
 
 // rowsPerCall bounds a kernel's time: the scheduler cannot interrupt it.
 const rowsPerCall = 1 << 14
 
-// sumFast runs a kernel over the rows of a block in the narrow layout and says
-// whether there is one. fetch asks it to fetch rows ahead, which pays where
-// they are far apart and not in cache.
-func (q *quantized) sumFast(hist histogram, b *binBlock, gpair []gradientPair, rows []uint32, fetch bool) bool {
-	for len(rows) > 0 {
-		n := min(len(rows), rowsPerCall)
+// sumFast runs a kernel over the first count rows of a block in the narrow
+// layout and says whether there is one. fetch asks it to fetch rows ahead, also
+// those after count, which pays where they are far apart and not in cache.
+func (q *quantized) sumFast(hist histogram, b *binBlock, gpair []gradientPair, rows []uint32, count int, fetch bool) bool {
+	for count > 0 {
+		n := min(count, rowsPerCall)
 		ahead := 0
 		if fetch {
 			ahead = min(n, max(0, len(rows)-fetchDistance))
@@ -77,6 +77,7 @@ func (q *quantized) sumFast(hist histogram, b *binBlock, gpair []gradientPair, r
 			narrowKernels[b.n](h, &q.narrow[b.offset], g, r, n, ahead, q.narrowWidth)
 		}
 		rows = rows[n:]
+		count -= n
 	}
 	return true
 }

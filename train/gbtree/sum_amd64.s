@@ -18,9 +18,9 @@
 	MOVQ width+48(FP), R13 \
 	SUBQ R10, R9
 
-// AHEAD fetches what the row 24 rows later needs.
+// AHEAD fetches what the row 48 rows later needs.
 #define AHEAD \
-	MOVL 96(R8), CX          \
+	MOVL 192(R8), CX          \
 	PREFETCHT0 (DX)(CX*8)    \
 	IMULQ R13, CX            \
 	PREFETCHT0 (SI)(CX*1)
