@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -156,9 +157,13 @@ func (w *htmlWriter) table(t *table) {
 	id := "table-" + strconv.Itoa(w.regions)
 	w.WriteString(`<div class="scroll" tabindex="0" role="region" aria-labelledby="` + id + `"><table>` + "\n")
 	w.WriteString(`<caption id="` + id + `">` + esc(t.caption) + "</caption>\n")
-	if len(t.head) > 0 {
+	if slices.ContainsFunc(t.head, func(c cell) bool { return c.text != "" }) {
 		w.WriteString("<thead><tr>")
 		for _, c := range t.head {
+			if c.text == "" {
+				w.WriteString("<td></td>")
+				continue
+			}
 			w.WriteString(`<th scope="col"` + numClass(c) + ">" + htmlSpan(span{text: c.text, def: c.def}) + "</th>")
 		}
 		w.WriteString("</tr></thead>\n")

@@ -107,9 +107,15 @@ type Dependence struct {
 	High    []float64
 }
 
+// The kinds of a dossier.
+const (
+	FalsePositive = "false positive"
+	FalseNegative = "false negative"
+)
+
 // Dossier is one large error, its address masked.
 type Dossier struct {
-	Kind       string // "false positive" or "false negative"
+	Kind       string // FalsePositive or FalseNegative
 	IP         string // masked
 	ID         string // tells apart two addresses with one mask; not the address
 	Attack     string

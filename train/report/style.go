@@ -52,7 +52,7 @@ figcaption{color:var(--soft);font-size:.86rem;line-height:1.4;margin-top:.3rem}
 details{margin:.6rem 0;border-radius:6px}
 summary{cursor:pointer}
 details.data{font-size:.86rem;color:var(--soft)}
-.defs{max-width:52rem;display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.45rem 1.2rem;font-size:.94rem}
+.defs{max-width:52rem;display:grid;grid-template-columns:minmax(9rem,13rem) 1fr;gap:.45rem 1.2rem;font-size:.94rem}
 .defs dt{font-weight:600}.defs dd{margin:0}
 .defs dt:target,.defs dt:target+dd{background:var(--wash);outline:2px solid var(--link);outline-offset:3px}
 @media (max-width:40rem){body{padding-top:.8rem}h1{font-size:1.35rem}h2{font-size:1.15rem}.defs{grid-template-columns:1fr;gap:.1rem}.defs dd{margin:0 0 .7rem}section:first-of-type .callout:first-of-type{font-size:1.06rem}.cards{grid-template-columns:repeat(auto-fill,minmax(8.6rem,1fr))}.cards .value{font-size:1.25rem}}
