@@ -191,7 +191,7 @@ func drawLines(t *rapid.T, name string) []Line {
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "reasons") {
 			value := rapid.OneOf(rapid.Float64Range(-1e300, 1e300), rapid.Float64Range(0, 1),
-				rapid.Map(rapid.IntRange(-5, 1<<60), func(i int) float64 { return float64(i) }),
+				rapid.Map(rapid.Int64Range(-5, 1<<60), func(i int64) float64 { return float64(i) }),
 				rapid.Map(rapid.Float32Range(0, 1), func(f float32) float64 { return float64(f) }),
 				rapid.Just(math.NaN())).Draw(t, "value")
 			l.Reasons = append(l.Reasons, Reason{

@@ -153,7 +153,7 @@ func configCommand(command string, o *settings, fs *flag.FlagSet, stdout io.Writ
 				return
 			}
 			_, text := flag.UnquoteUsage(f)
-			value, _ := yaml.Marshal(f.Value.String())
+			value, _ := yaml.Marshal(&yaml.Node{Kind: yaml.ScalarNode, Value: f.Value.String()})
 			fmt.Fprintf(stdout, "# %s\n%s: %s", text, f.Name, value)
 		})
 		return nil

@@ -30,6 +30,9 @@ func toStatus(err error) *status.Status {
 	if errors.As(err, &made) {
 		return made.st
 	}
+	if st, ok := status.FromError(err); ok { // gRPC's own: a stream that ended, health
+		return st
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return newStatus(codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "", "the deadline passed before the answer was ready")
 	}
