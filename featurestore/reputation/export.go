@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"io"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -48,13 +49,15 @@ func readExport(ctx context.Context, name string, o *Options) (*export, error) {
 	r := &reader{o: o, src: src, out: &export{stats: FileStats{Name: name}, lists: map[date]*building{}, scored: true}}
 	r.named, r.dated = o.dateByName(filepath.Base(name))
 
-	first, err := r.firstLine()
-	if err != nil {
+	var first []byte
+	if lines, err := r.peek(1); err != nil {
 		return nil, err
+	} else if len(lines) > 0 {
+		first = lines[0]
 	}
 	switch {
 	case len(first) > 0 && (first[0] == '{' || first[0] == '['):
-		err = r.readJSON(first)
+		err = r.readJSON()
 	case r.csvHeader(first) != nil:
 		err = r.readCSV()
 	default:
@@ -77,20 +80,22 @@ func readExport(ctx context.Context, name string, o *Options) (*export, error) {
 	return r.out, nil
 }
 
-// firstLine peeks at the first line with content; comments don't count.
-func (r *reader) firstLine() ([]byte, error) {
+// peek gives up to n lines with content from the file's first 256 KiB; comments
+// don't count. The last may be cut.
+func (r *reader) peek(n int) ([][]byte, error) {
 	head, err := r.src.body.Peek(r.src.body.Size())
-	if len(head) == 0 && err != nil && err.Error() != "EOF" {
+	if len(head) == 0 && err != nil && err != io.EOF {
 		return nil, r.src.failed(err)
 	}
-	for len(head) > 0 {
+	var lines [][]byte
+	for len(head) > 0 && len(lines) < n {
 		line, rest, _ := bytes.Cut(head, []byte("\n"))
 		if line = bytes.TrimSpace(line); len(line) > 0 && !isComment(line) {
-			return bytes.Clone(line), nil
+			lines = append(lines, bytes.Clone(line))
 		}
 		head = rest
 	}
-	return nil, nil
+	return lines, nil
 }
 
 func isComment(line []byte) bool {
@@ -209,13 +214,43 @@ func (r *reader) readPlain() error {
 			}
 			line = bytes.TrimSpace(line[:i])
 		}
-		ip, reason := parseEntry(string(line))
-		if reason != "" {
-			r.out.stats.reject(reason, n)
-			continue
+		ip, ok := parseIPv4(line)
+		if !ok {
+			var reason string
+			if ip, reason = parseEntry(string(line)); reason != "" {
+				r.out.stats.reject(reason, n)
+				continue
+			}
 		}
 		r.list(r.named, ip, -1, n)
 	}
+}
+
+// parseIPv4 reads a dotted quad without leading zeros, as nearly all lines are,
+// and allocates nothing.
+func parseIPv4(b []byte) (netip.Addr, bool) {
+	var a [4]byte
+	octet, digits, n := 0, 0, 0
+	for i := 0; i <= len(b); i++ {
+		if i == len(b) || b[i] == '.' {
+			if digits == 0 || n == 4 {
+				return netip.Addr{}, false
+			}
+			a[n] = byte(octet)
+			n++
+			octet, digits = 0, 0
+			continue
+		}
+		c := b[i] - '0'
+		if c > 9 || digits > 0 && octet == 0 {
+			return netip.Addr{}, false
+		}
+		octet = octet*10 + int(c)
+		if digits++; octet > 255 {
+			return netip.Addr{}, false
+		}
+	}
+	return netip.AddrFrom4(a), n == 4
 }
 
 // parseEntry reads a list's entry: an address, or a network of one address.

@@ -2,6 +2,7 @@ package reputation
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,5 +72,20 @@ func FuzzSplitCSV(f *testing.F) {
 			t.Fatalf("%q %q %q came back as %q (%v)", a, b, c, cells, ok)
 		}
 		splitCSV(nil, []byte(a), ',')
+	})
+}
+
+// FuzzParseIPv4: the quick parser agrees with netip on what it accepts, and
+// accepts every IPv4 address.
+func FuzzParseIPv4(f *testing.F) {
+	for _, s := range []string{"5.6.7.8", "0.0.0.0", "255.255.255.255", "256.1.1.1", "01.2.3.4", "1.2.3", "1.2.3.4.5", "1..2.3", "", "1.2.3.4 ", "::1"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, ok := parseIPv4(b)
+		want, err := netip.ParseAddr(string(b))
+		if ok != (err == nil && want.Is4()) || ok && got != want {
+			t.Fatalf("%q: %v %v, want %v %v", b, got, ok, want, err)
+		}
 	})
 }

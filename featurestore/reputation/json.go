@@ -11,22 +11,39 @@ import (
 	"sluice/featurestore/row"
 )
 
-// readJSON reads one value a line where the first line is a whole value, else
-// one document over many lines (or one line too long to look at), which is
-// streamed: a blacklist of half a million entries is never held as text.
-func (r *reader) readJSON(first []byte) error {
-	r.out.stats.Shape = jsonShape(first)
-	if json.Valid(first) && first[0] == '{' {
+// sniffed is how many lines are looked at to tell one value a line from one
+// document over many.
+const sniffed = 16
+
+// readJSON reads one value a line where most of the first lines are whole
+// objects, else a document over many lines (or one line too long to look at),
+// which is streamed: a blacklist of half a million entries is never held as
+// text. A broken line among values costs itself only.
+func (r *reader) readJSON() error {
+	lines, err := r.peek(sniffed)
+	if err != nil {
+		return err
+	}
+	r.out.stats.Shape = CheckAnswers
+	whole := 0
+	for _, l := range lines {
+		if l[0] != '{' || !json.Valid(l) {
+			continue
+		}
+		if whole++; whole == 1 {
+			r.out.stats.Shape = jsonShape(l)
+		}
+	}
+	if 2*whole > len(lines) || whole > 0 && json.Valid(lines[0]) && lines[0][0] == '{' {
 		return r.readJSONLines()
 	}
 	return r.readDocument()
 }
 
-// jsonShape guesses by the first line; a value that turns out otherwise
-// corrects it.
-func jsonShape(first []byte) Shape {
+// jsonShape guesses by one value; one that turns out otherwise corrects it.
+func jsonShape(value []byte) Shape {
 	var e envelope
-	if json.Unmarshal(first, &e) == nil && bytes.HasPrefix(bytes.TrimSpace(e.Data), []byte("[")) {
+	if json.Unmarshal(value, &e) == nil && bytes.HasPrefix(bytes.TrimSpace(e.Data), []byte("[")) {
 		return BlacklistJSON
 	}
 	return CheckAnswers

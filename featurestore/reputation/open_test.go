@@ -164,6 +164,11 @@ func TestRejects(t *testing.T) {
 	if st := s.Stats()[0]; st.Good != 1 || st.Lines != 10 || len(st.Rejects) != 8 {
 		t.Errorf("got %+v", st)
 	}
+	good := check("5.6.7.8", 1, "", "") + "\n"
+	s = open(t, Options{}, "c-2024-08.jsonl", good[:50]+"\n"+good+good)
+	if st := s.Stats()[0]; st.Good != 2 || len(st.Rejects) != 1 || st.Rejects[0].FirstLine != 1 {
+		t.Errorf("a broken first line: %+v", st)
+	}
 	s = open(t, Options{}, "c-2024-08.csv", "ipAddress,abuseConfidenceScore\n5.6.7.8,1\n5.6.7.9\n5.6.7.9,x\n\"5.6.7.9,1\n5.6.7.9,1\n")
 	if st := s.Stats()[0]; st.Good != 2 || st.Lines != 5 || len(st.Rejects) != 3 {
 		t.Errorf("got %+v", st)
