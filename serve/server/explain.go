@@ -18,9 +18,15 @@ import (
 // RowSource finds the feature rows behind an address's score. Implementations
 // are safe for concurrent use.
 type RowSource interface {
-	// Rows gives the address's rows in the months, and the names of their
-	// columns. Errors: NotFound where a month is not in the store.
-	Rows(ctx context.Context, ip netip.Addr, months []row.Month) (names []string, rows []row.Row, err error)
+	// Rows gives the address's rows, with requests per hour, in those of the
+	// months that it holds. Errors: NotFound where it holds none of them.
+	Rows(ctx context.Context, ip netip.Addr, months []row.Month) ([]StoredRow, error)
+}
+
+// StoredRow is a row and the names of its values.
+type StoredRow struct {
+	Names []string
+	row.Row
 }
 
 // ExplainIp tells how the score of each window came about: from the rows in the
@@ -43,32 +49,32 @@ func (s *service) ExplainIp(ctx context.Context, q *pb.ExplainIpRequest) (*pb.Ex
 	if !found {
 		return nil, errUnknownIP(ip, l.Date())
 	}
-	if s.rows == nil {
-		return nil, fault.New(fault.Unsupported, "this service has no feature store to explain from; GetIpScore gives the strongest reasons")
-	}
 	m, err := s.models.Scorer(line.ModelVersion)
 	if err != nil {
 		return nil, err
 	}
+	// A window may begin in one month and its first request come in the next:
+	// the row then belongs to the month before.
 	var months []row.Month
 	for _, w := range line.Windows {
-		if mo := row.MonthOf(w.Start.UTC()); !slices.Contains(months, mo) {
-			months = append(months, mo)
+		start := row.MonthOf(w.Start.UTC())
+		for _, m := range []row.Month{start, start - 1} {
+			if !slices.Contains(months, m) {
+				months = append(months, m)
+			}
 		}
 	}
-	names, rows, err := s.rows.Rows(ctx, ip, months)
+	rows, err := s.rows.Rows(ctx, ip, months)
 	if err != nil {
 		return nil, err
 	}
 	a := &pb.ExplainIpResponse{IpScore: ipScore(&line)}
 	for i, w := range line.Windows {
-		at := slices.IndexFunc(rows, func(r row.Row) bool {
-			return r.Attack == w.Attack && r.Month == row.MonthOf(w.Start.UTC())
-		})
-		if at < 0 {
+		r := findRow(rows, &w)
+		if r == nil {
 			return nil, fault.New(fault.NotFound, "the store no longer holds the row of window %q; the feed's reasons still stand in GetIpScore", w.Attack)
 		}
-		e, err := explainRow(m, names, &rows[at])
+		e, err := explainRow(m, r)
 		if err != nil {
 			return nil, err
 		}
@@ -81,13 +87,26 @@ func (s *service) ExplainIp(ctx context.Context, q *pb.ExplainIpRequest) (*pb.Ex
 	return a, nil
 }
 
+// findRow finds a window's row: of its own month, else of the month before.
+func findRow(rows []StoredRow, w *feed.Window) *StoredRow {
+	start := row.MonthOf(w.Start.UTC())
+	for _, m := range []row.Month{start, start - 1} {
+		for i := range rows {
+			if rows[i].Attack == w.Attack && rows[i].Month == m {
+				return &rows[i]
+			}
+		}
+	}
+	return nil
+}
+
 // explainRow explains one row. Contributions stand in the model's order; base
 // value and contributions add up to the margin, up to float32's rounding.
-func explainRow(m Scorer, names []string, r *row.Row) (*pb.WindowExplanation, error) {
+func explainRow(m Scorer, r *StoredRow) (*pb.WindowExplanation, error) {
 	features := m.FeatureNames()
 	x := make([]float32, len(features))
 	for i, f := range features {
-		at := slices.Index(names, f)
+		at := slices.Index(r.Names, f)
 		if at < 0 {
 			return nil, fault.New(fault.Conflict, "version %s needs %q, which the store's rows lack; build the month with that column", m.Version(), f)
 		}

@@ -25,7 +25,7 @@ type service struct {
 	pb.UnimplementedScoreServiceServer
 	feeds   *feedStore
 	models  Models
-	rows    RowSource // nil: ExplainIp is not supported
+	rows    RowSource
 	threads int
 	metrics *metrics
 }

@@ -36,7 +36,7 @@ type Config struct {
 	Log     *slog.Logger  // nil: nothing is logged
 	Events  func(Event)   // nil: nobody listens; called from one goroutine at a time
 	Models  Models        // nil: the versions of the home's registry
-	Rows    RowSource     // nil: ExplainIp answers UNIMPLEMENTED
+	Rows    RowSource     // nil: the home's feature store
 }
 
 // Defaults of Config.
@@ -106,6 +106,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if models == nil {
 		s.home = newHomeModels(c.Dir)
 		models = s.home
+	}
+	if c.Rows == nil {
+		c.Rows = newStoreRows(c.Dir)
 	}
 	s.metrics = newMetrics(s.feeds, models)
 	s.service = &service{feeds: s.feeds, models: models, rows: c.Rows, threads: c.Threads, metrics: s.metrics}

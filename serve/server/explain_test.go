@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"math"
+	"net/netip"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"sluice/featurestore"
+	"sluice/featurestore/columns"
+	"sluice/featurestore/row"
+	pb "sluice/proto/sluice/v1"
+	"sluice/serve/feed"
+)
+
+// An explanation is of the row in the store, and adds up to the margin.
+func TestExplainIp(t *testing.T) {
+	home := t.TempDir()
+	store, err := featurestore.Open(home, featurestore.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ip, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	august, _ := row.ParseMonth("2024-08")
+	names := columns.Names()
+	values := func(v float64) []float64 {
+		x := make([]float64, len(names))
+		for i := range x {
+			x[i] = v / 16 * float64(i%3)
+		}
+		x[columns.RequestCount] = 3
+		x[columns.NotNullRefererRatio] = math.NaN()
+		return x
+	}
+	hour := asOf.Add(-time.Hour).Unix() / 3600
+	m := &featurestore.Month{Month: august, Columns: names}
+	for _, r := range []row.Row{
+		{Key: row.Key{Month: august, Attack: "a", IP: ip}, Values: values(4), Hours: []row.HourCount{{Hour: hour, Requests: 3}}},
+		{Key: row.Key{Month: august, Attack: "a", IP: other}, Values: values(1), Hours: []row.HourCount{{Hour: hour, Requests: 3}}},
+		{Key: row.Key{Month: august, Attack: "b", IP: ip}, Values: values(2), Hours: []row.HourCount{{Hour: hour - 1, Requests: 1}, {Hour: hour, Requests: 2}}},
+	} {
+		r.First, r.Last = (hour-1)*3600, hour*3600+5
+		m.Rows = append(m.Rows, r)
+	}
+	if err := store.WriteMonth(context.Background(), m); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l := testLine("192.0.2.1", 0.5)
+	l.Windows = []feed.Window{
+		{Attack: "b", Start: asOf.Add(time.Hour), End: asOf.Add(2 * time.Hour), Confidence: 0.5}, // its first request came in September
+		{Attack: "a", Start: asOf.Add(-2 * time.Hour), End: asOf, Confidence: 0.25},
+	}
+	gone := testLine("192.0.2.9", 0.5)
+	s := start(t, []feed.Line{l, gone}, func(c *Config) { c.Rows = newStoreRows(home) })
+	a, err := s.client.ExplainIp(ctx, &pb.ExplainIpRequest{Name: "ips/192.0.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Windows) != 2 || a.Windows[0].Window.Attack != "a" || a.IpScore.Ip != "192.0.2.1" {
+		t.Fatalf("%v", a)
+	}
+	for _, w := range a.Windows {
+		sum := w.BaseValue
+		for i, c := range w.Contributions {
+			if c.Feature != names[i] {
+				t.Errorf("contribution %d is of %s", i, c.Feature)
+			}
+			sum += c.Contribution
+		}
+		if math.Abs(sum-w.Margin) > 1e-6 || math.Abs(1/(1+math.Exp(-w.Margin))-w.RawProbability) > 1e-9 {
+			t.Errorf("contributions add up to %v, the margin is %v, the probability %v", sum, w.Margin, w.RawProbability)
+		}
+		if w.Contributions[columns.NotNullRefererRatio].Value != nil || *w.Contributions[columns.RequestCount].Value != 3 {
+			t.Errorf("%v", w.Contributions)
+		}
+	}
+	if h := a.Windows[1].HourlyRequests; len(h) != 2 || h[0].StartTime.Seconds != (hour-1)*3600 || h[1].RequestCount != 2 {
+		t.Errorf("hours %v", h)
+	}
+	sameOverREST(t, s, "GET", "/v1/ips/192.0.2.1:explain", "", a)
+	sameOverREST(t, s, "GET", "/v1/ips/::ffff:192.0.2.1:explain", "", a)
+	if _, err := s.client.ExplainIp(ctx, &pb.ExplainIpRequest{Name: "ips/192.0.2.9"}); status.Code(err) != codes.NotFound {
+		t.Errorf("a row that is gone: %v", err)
+	}
+}
