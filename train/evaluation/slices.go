@@ -5,6 +5,15 @@ import (
 	"strconv"
 )
 
+// The families of slices that Evaluate makes itself, and the slice that tells
+// most about a model whose labels come from a list.
+const (
+	FamilyRequestCount = "request_count"
+	FamilySeen         = "seen"
+	FamilyListedBefore = "listed_before"
+	SliceNeverListed   = "never listed before"
+)
+
 // slices measures the six request_count slices, rows of seen and unseen
 // addresses, those never seen nor listed, and the caller's own families.
 func (e *evaluator) slices() []Slice {
@@ -18,7 +27,7 @@ func (e *evaluator) slices() []Slice {
 				// The first slice is everything, rows of unknown count too.
 				inc[i] = least == 0 || x >= least
 			}
-			out = append(out, e.slice("request_count", "≥ "+thousands(least), inc))
+			out = append(out, e.slice(FamilyRequestCount, "≥ "+thousands(least), inc))
 		}
 	}
 	not := func(v []bool) []bool {
@@ -30,19 +39,19 @@ func (e *evaluator) slices() []Slice {
 	}
 	if in.Seen != nil {
 		out = append(out,
-			e.slice("seen", "address seen in training", in.Seen),
-			e.slice("seen", "address never seen in training", not(in.Seen)))
+			e.slice(FamilySeen, "address seen in training", in.Seen),
+			e.slice(FamilySeen, "address never seen in training", not(in.Seen)))
 	}
 	if in.ListedBefore != nil {
 		out = append(out,
-			e.slice("listed_before", "listed before", in.ListedBefore),
-			e.slice("listed_before", "never listed before", not(in.ListedBefore)))
+			e.slice(FamilyListedBefore, "listed before", in.ListedBefore),
+			e.slice(FamilyListedBefore, SliceNeverListed, not(in.ListedBefore)))
 		if in.Seen != nil {
 			inc := not(in.Seen)
 			for i := range inc {
 				inc[i] = inc[i] && !in.ListedBefore[i]
 			}
-			out = append(out, e.slice("listed_before", "never listed, never seen", inc))
+			out = append(out, e.slice(FamilyListedBefore, "never listed, never seen", inc))
 		}
 	}
 	for _, s := range in.Slices {

@@ -221,7 +221,18 @@ func decileWarning(deciles []UnlabelledDecile) string {
 	if lo == nil || lo.High >= hi.Low || hi.C < much*lo.C {
 		return ""
 	}
-	return fmt.Sprintf("reporting depends on request_count: c is %.2f at %s to %s requests and %.2f at %s to %s, so the assumption behind this estimate does not hold and it is a rough guide only",
-		float64(lo.C), thousands(float64(lo.RequestsFrom)), thousands(float64(lo.RequestsTo)),
-		float64(hi.C), thousands(float64(hi.RequestsFrom)), thousands(float64(hi.RequestsTo)))
+	return fmt.Sprintf("reporting depends on request_count: c is %.2f at %s and %.2f at %s, so the assumption behind this estimate does not hold and it is a rough guide only",
+		float64(lo.C), lo.Range(), float64(hi.C), hi.Range())
+}
+
+// Range is the tenth's requests in words: "1 request", "4 to 9 requests".
+func (d UnlabelledDecile) Range() string {
+	from, to := thousands(float64(d.RequestsFrom)), thousands(float64(d.RequestsTo))
+	switch {
+	case from == to && from == "1":
+		return "1 request"
+	case from == to:
+		return from + " requests"
+	}
+	return from + " to " + to + " requests"
 }

@@ -165,6 +165,9 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 	if len(t.rows) == 0 {
 		return nil
 	}
+	if p := beyondTheList(s); p != nil {
+		out = append(out, p)
+	}
 	out = append(out, *t)
 	if in.Rules != nil {
 		items := list{
@@ -174,6 +177,28 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 		out = append(out, heading{"The rules, as fitted on the training months"}, items)
 	}
 	return out
+}
+
+// beyondTheList says how the model does where the list can say nothing; nil
+// where that was not measured.
+func beyondTheList(s *evaluation.Split) paragraph {
+	for _, x := range s.Slices {
+		if x.Family != evaluation.FamilyListedBefore || x.Name != evaluation.SliceNeverListed || x.Rows == 0 {
+			continue
+		}
+		t := x.Operate.Classes.True
+		return paragraph{
+			{text: "Where the list can say nothing. ", bold: true},
+			{text: fmt.Sprintf("Of the %s never listed before, %s are reported in the end. There the model's precision is ", plural(x.Rows, "row", "rows"), pct(float64(t.Support)/float64(x.Rows)))},
+			{text: share(t.Precision), def: "precision", bold: true},
+			{text: fmt.Sprintf(" (%s) and its recall ", within(x.Operate.PrecisionLow, x.Operate.PrecisionHigh))},
+			{text: share(t.Recall), def: "recall", bold: true},
+			{text: fmt.Sprintf(" (%s), with ROC AUC ", within(x.Operate.RecallLow, x.Operate.RecallHigh))},
+			{text: share(x.ROCAUC), def: "roc-auc", bold: true},
+			{text: "; the list flags none of them."},
+		}
+	}
+	return nil
 }
 
 func signedWithin(iv evaluation.Interval) string {

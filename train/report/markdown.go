@@ -6,12 +6,15 @@ import (
 )
 
 // markdown renders the document for a code review: tables instead of figures,
-// links to definitions in the heads of tables only.
+// and one link to the definitions, so that the text reads well as it stands.
 func (d *document) markdown() []byte {
 	w := &markdownWriter{}
 	w.WriteString("# " + mdText(d.title) + "\n\n")
 	if d.version != "" {
 		w.WriteString("Version `" + d.version + "`\n\n")
+	}
+	if last := d.sections[len(d.sections)-1]; last.id == "definitions" {
+		w.WriteString("Each term is explained under [Definitions](#definitions).\n\n")
 	}
 	for _, s := range d.sections {
 		w.WriteString("## " + mdText(s.title) + "\n\n")
@@ -125,11 +128,7 @@ func (w *markdownWriter) table(t *table) {
 	}
 	w.WriteString("|")
 	for _, c := range head {
-		text := mdText(c.text)
-		if c.def != "" {
-			text = "[" + text + "](#definitions)"
-		}
-		w.WriteString(" " + text + " |")
+		w.WriteString(" " + mdText(c.text) + " |")
 	}
 	w.WriteString("\n|")
 	for _, c := range head {

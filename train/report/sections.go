@@ -11,9 +11,9 @@ import (
 
 // familyTitles names the families of slices that evaluation makes itself.
 var familyTitles = map[string]string{
-	"request_count": "By requests of the row",
-	"seen":          "Addresses seen and not seen in training",
-	"listed_before": "Listed before or not",
+	evaluation.FamilyRequestCount: "By requests of the row",
+	evaluation.FamilySeen:         "Addresses seen and not seen in training",
+	evaluation.FamilyListedBefore: "Listed before or not",
 }
 
 func sliceBlocks(s *evaluation.Split) []block {
@@ -29,7 +29,7 @@ func sliceBlocks(s *evaluation.Split) []block {
 			title = "By " + family
 		}
 		out = append(out, heading{title}, sliceTable(title, s.Slices[i:j]))
-		if family == "request_count" {
+		if family == evaluation.FamilyRequestCount {
 			out = append(out, sliceMatrices(s.Slices[i:j]))
 		}
 		i = j
@@ -187,7 +187,7 @@ func labelBlocks(in Input, s *evaluation.Split) []block {
 		var pts []chart.Point
 		var lo, hi []float64
 		for _, x := range u.Deciles {
-			d.add(name(count(float64(x.RequestsFrom))+" to "+count(float64(x.RequestsTo))), plainNum(count(x.Reported)), plainNum(share(x.C)), plainNum(within(x.Low, x.High)))
+			d.add(name(x.Range()), plainNum(count(x.Reported)), plainNum(share(x.C)), plainNum(within(x.Low, x.High)))
 			if x.C.Defined() {
 				pts = append(pts, chart.Point{X: math.Sqrt(max(1, float64(x.RequestsFrom)) * max(1, float64(x.RequestsTo))), Y: float64(x.C)})
 				lo, hi = append(lo, float64(x.Low)), append(hi, float64(x.High))

@@ -20,10 +20,16 @@ func Verdict(e *evaluation.Evaluation) string {
 	if e.Gate.Passed {
 		out := fmt.Sprintf("The model passes every gate: in %s, %s of the rows it flags are reported (at least %s asked), and it finds %s of those reported",
 			test, pct(float64(t.Precision)), pct(float64(e.Target)), pct(float64(t.Recall)))
-		if c := s.Comparison.Rules; c != nil {
-			out += fmt.Sprintf("; it is %s the rules", map[evaluation.Verdict]string{
-				evaluation.Better: "better than", evaluation.NotDistinguishable: "not distinguishable from", evaluation.Worse: "worse than",
-			}[c.Verdict])
+		var rivals []string
+		for _, c := range []*evaluation.Paired{s.Comparison.Rules, s.Comparison.ListedBefore, s.Comparison.Champion} {
+			if c != nil {
+				rivals = append(rivals, map[evaluation.Verdict]string{
+					evaluation.Better: "better than ", evaluation.NotDistinguishable: "not distinguishable from ", evaluation.Worse: "worse than ",
+				}[c.Verdict]+c.With)
+			}
+		}
+		if len(rivals) > 0 {
+			out += "; by recall it is " + joined(rivals)
 		}
 		return out + "."
 	}
