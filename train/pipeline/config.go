@@ -48,6 +48,9 @@ type Config struct {
 	Memory  int64 // bytes that reading logs may take; 0 means the default
 	DryRun  bool
 	Who     string
+	// Demonstration puts a version in service though a gate held it back, so
+	// that the whole road can be seen; for simulated worlds only.
+	Demonstration bool
 }
 
 // DefaultRounds is num_boost_round where nothing is said: XGBoost's

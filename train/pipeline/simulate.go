@@ -52,7 +52,7 @@ func Simulate(ctx context.Context, w simulate.Config, dir string, o simulate.Wri
 // figures to mean something.
 func demoWorld(seed int64) simulate.Config {
 	const june2024 = row.Month(2024*12 + 5)
-	return simulate.Config{Seed: seed, Start: june2024, Months: 3, Rows: 6845, Scale: 0.001, BackgroundIPs: 500}
+	return simulate.Config{Seed: seed, Start: june2024, Months: 3, Rows: 1000, Scale: 0.05, BackgroundIPs: 500}
 }
 
 // Demo simulates three months below c.Home, unless they are there already, and
@@ -79,7 +79,7 @@ func Demo(ctx context.Context, c *Config, sink Sink) error {
 			return err
 		}
 	}
-	c.World = featurestore.Simulated
+	c.World, c.Demonstration = featurestore.Simulated, true
 	if c.Logs, err = logFiles(filepath.Join(dir, "logs")); err != nil {
 		return err
 	}
