@@ -52,7 +52,7 @@ func IsSimulated(path string) bool {
 	return strings.HasPrefix(filepath.Base(path), "simulated-")
 }
 
-// Files are what Write wrote, by purpose; paths are below its folder.
+// Files are what Write wrote, by purpose; paths begin with its folder.
 type Files struct {
 	Logs       []string // in order of time
 	Attacks    string
