@@ -3,4 +3,6 @@
 package gbtree
 
 // sumFast says that there is no kernel for this processor.
-func (q *quantized) sumFast(histogram, *binBlock, []gradientPair, []uint32, int, bool) bool { return false }
+func (q *quantized) sumFast(histogram, *binBlock, []gradientPair, []uint32, int, bool) bool {
+	return false
+}

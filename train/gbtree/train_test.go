@@ -18,7 +18,7 @@ import (
 func TestThreads(t *testing.T) {
 	rows := 60_000 // several chunks of every kind of work
 	if testing.Short() {
-		rows = 20_000
+		rows = 17_000 // two chunks are enough for the race detector
 	}
 	x, y, names := madeUpRows(rows, 7)
 	r := rand.New(rand.NewPCG(7, 7))
@@ -50,6 +50,9 @@ func TestThreads(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.EvalMetric = []string{"auc", "logloss"}
+			if testing.Short() {
+				c.rounds = 1
+			}
 			var first *Result
 			for _, threads := range []int{1, 2, 8} {
 				d, err := NewDMatrix(c.x, y, c.w, names)

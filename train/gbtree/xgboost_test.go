@@ -311,7 +311,7 @@ func TestAgainstXGBoost(t *testing.T) {
 	x := startXGBoost(t)
 	cases, first := 60, uint64(1)
 	if os.Getenv("SLUICE_LONG") != "" {
-		cases = 600
+		cases = 1000
 	}
 	if v := os.Getenv("SLUICE_SEED"); v != "" { // repeat one
 		n, err := strconv.ParseUint(v, 10, 64)
