@@ -11,8 +11,8 @@ import (
 )
 
 // The page fits its window at a phone's and a desk's width: nothing but the
-// boxes made to scroll is wider than the window. SLUICE_SCREENSHOTS names a
-// folder to keep pictures in.
+// boxes made to scroll is wider than the window, and no text of a picture lies
+// outside it. SLUICE_SCREENSHOTS names a folder to keep the pages in.
 func TestInBrowser(t *testing.T) {
 	if os.Getenv("SLUICE_LONG") == "" {
 		t.Skip("SLUICE_LONG is not set: no browser is started")
@@ -36,8 +36,11 @@ func TestInBrowser(t *testing.T) {
 				t.Fatal(err)
 			}
 			outer := fmt.Sprintf(`<!DOCTYPE html><body style="margin:0"><iframe id="f" src=%q style="width:%dpx;height:4000px;border:0"></iframe><script>
-onload=()=>{const d=document.getElementById("f").contentDocument.documentElement;document.title="scroll="+d.scrollWidth+" client="+d.clientWidth;
-const pre=document.createElement("p");pre.textContent=document.title;document.body.prepend(pre)}</script>`, name+".html", width)
+onload=()=>{const doc=document.getElementById("f").contentDocument,d=doc.documentElement,out=[];
+for(const e of doc.querySelectorAll("details"))e.open=true;
+for(const t of doc.querySelectorAll("svg text")){const r=t.getBoundingClientRect(),s=t.ownerSVGElement.getBoundingClientRect();
+if(r.left<s.left-1||r.right>s.right+1||r.top<s.top-1||r.bottom>s.bottom+1)out.push(t.textContent)}
+const pre=document.createElement("p");pre.textContent="scroll="+d.scrollWidth+" client="+d.clientWidth+" texts="+doc.querySelectorAll("svg text").length+" outside="+out.length+" ["+out.slice(0,5).join("; ")+"]";document.body.prepend(pre)}</script>`, name+".html", width)
 			frame := filepath.Join(dir, "frame.html")
 			if err := os.WriteFile(frame, []byte(outer), 0o600); err != nil {
 				t.Fatal(err)
@@ -46,12 +49,15 @@ const pre=document.createElement("p");pre.textContent=document.title;document.bo
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := regexp.MustCompile(`scroll=(\d+) client=(\d+)`).FindStringSubmatch(string(dom))
+			m := regexp.MustCompile(`scroll=(\d+) client=(\d+) texts=(\d+) outside=(\d+) \[([^\]]*)`).FindStringSubmatch(string(dom))
 			if m == nil {
 				t.Fatalf("the browser measured nothing: %.300s", dom)
 			}
 			if m[1] != m[2] {
 				t.Errorf("%s at %d pixels: content %s pixels wide in a window of %s", name, width, m[1], m[2])
+			}
+			if len(m[3]) < 3 || m[4] != "0" {
+				t.Errorf("%s at %d pixels: %s of %s texts lie outside their pictures: %s", name, width, m[4], m[3], m[5])
 			}
 		}
 		if keep := os.Getenv("SLUICE_SCREENSHOTS"); keep != "" {

@@ -236,7 +236,7 @@ func monthBlocks(in Input) []block {
 			auc.Points = append(auc.Points, chart.Point{X: float64(i + 1), Y: float64(s.ROCAUC)})
 			prec.Points = append(prec.Points, chart.Point{X: float64(i + 1), Y: float64(o.Precision)})
 		}
-		out = append(out, *t)
+		out = append(out, splitSentence(e), *t)
 		if len(e.Splits) > 2 {
 			out = append(out, gallery{figures: []figure{{
 				svg: chart.Line{
@@ -252,6 +252,24 @@ func monthBlocks(in Input) []block {
 		out = append(out, gridBlocks(in.Grid)...)
 	}
 	return out
+}
+
+// splitSentence counts the splits that kept the promise.
+func splitSentence(e *evaluation.Evaluation) block {
+	kept, abstained := 0, 0
+	for _, s := range e.Splits {
+		switch p := s.OperatingPoint.Classes.True.Precision; {
+		case s.OperatingPoint.Abstains:
+			abstained++
+		case p >= e.Target:
+			kept++
+		}
+	}
+	text := fmt.Sprintf("Of %d splits, %d reach precision %s at the operating point chosen beforehand", len(e.Splits), kept, pct(float64(e.Target)))
+	if abstained > 0 {
+		text += fmt.Sprintf(", and in %d the model abstains", abstained)
+	}
+	return para(text + ".")
 }
 
 func gridBlocks(rows []GridRow) []block {
