@@ -126,13 +126,18 @@ func (r *reader) listValue(e *envelope, data []byte, line int) error {
 	if err != nil {
 		return err
 	}
-	var entries []checkData
+	var entries []json.RawMessage
 	if err := json.Unmarshal(data, &entries); err != nil {
 		r.out.stats.reject(jsonReason(err), line)
 		return nil
 	}
-	for i := range entries {
-		r.entry(d, &entries[i], line)
+	for _, raw := range entries {
+		var c checkData
+		if err := json.Unmarshal(raw, &c); err != nil {
+			r.out.stats.reject(jsonReason(err), line)
+			continue
+		}
+		r.entry(d, &c, line)
 	}
 	return nil
 }

@@ -175,6 +175,45 @@ func TestRejects(t *testing.T) {
 	}
 }
 
+// A list's bad entries are counted alike on one line and over many, and its
+// date may stand behind it or be ours.
+func TestBlacklistRejects(t *testing.T) {
+	entries := `{"ipAddress":"5.6.7.8","abuseConfidenceScore":90},{"ipAddress":"x"},{"countryCode":"DE"},{"ipAddress":"10.0.0.1"},` +
+		`{"ipAddress":"5.6.7.9","abuseConfidenceScore":101},{"ipAddress":7},{"ipAddress":"5.6.7.0/24"},{"ipAddress":"2a01:4f8::1","abuseConfidenceScore":100}`
+	var want []Reject
+	for i, body := range []string{
+		`{"meta":{"generatedAt":"2024-08-20T10:00:00+00:00"},"data":[` + entries + `]}`,
+		"{\n\"data\":[\n" + strings.ReplaceAll(entries, "},", "},\n") + "],\n\"fetched_at\":\"2024-08-20T10:00:00+00:00\"\n}",
+		"{\n\"other\":{\"a\":[1,2]},\"meta\":{\"generatedAt\":\"2024-08-20T10:00:00+00:00\"},\n\"data\":[" + entries + "]}",
+	} {
+		o := Options{Definition: L4, MinScore: 95}
+		s := open(t, o, "x.json", body)
+		st := s.Stats()[0]
+		if st.Good != 2 || st.Shape != BlacklistJSON || s.Months()[0].String() != "2024-08" {
+			t.Errorf("%d: %+v", i, st)
+		}
+		for k := range st.Rejects {
+			st.Rejects[k].FirstLine = 0 // a line or an entry
+		}
+		if i == 0 {
+			want = st.Rejects
+		}
+		if d := cmp.Diff(want, st.Rejects); d != "" || len(want) != 6 {
+			t.Error(d, want)
+		}
+		aug := month(t, "2024-08")
+		if s.Label(ip("5.6.7.8"), aug) != row.False || s.Label(ip("2a01:4f8::1"), aug) != row.True {
+			t.Error("scores are not kept")
+		}
+		if s.Sentence() != "reported: AbuseIPDB's abuseConfidenceScore is at least 95" {
+			t.Error(s.Sentence())
+		}
+		if e := s.ListedBefore(ip("5.6.7.8"), aug.End(time.UTC)); !e.Listed() || e.First.Hour() != 10 {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 // What can't be read is refused in one line that says what it was tried as.
 func TestOpenErrors(t *testing.T) {
 	whole := gz(plain)
