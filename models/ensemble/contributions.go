@@ -155,14 +155,14 @@ func (e *explainer) addFew(s *shape, row []float32, phi []float64) {
 		r := (*[n]float64)(path[int(node.right)*n:])
 		ml := (*[n]float64)(s.edges[(int(node.left)*3+int(sl))*2*n:])
 		mr := (*[n]float64)(s.edges[(int(node.right)*3+int(sr))*2*n:])
-		l[0], l[1], l[2] = p[0]*ml[0], p[1]*ml[1], p[2]*ml[2]
-		r[0], r[1], r[2] = p[0]*mr[0], p[1]*mr[1], p[2]*mr[2]
+		l[0], l[1], l[2] = float64(p[0]*ml[0]), float64(p[1]*ml[1]), float64(p[2]*ml[2])
+		r[0], r[1], r[2] = float64(p[0]*mr[0]), float64(p[1]*mr[1]), float64(p[2]*mr[2])
 	}
 	at := len(s.inner) * n
 	for i := range s.leaves {
 		v := s.leaves[i].value
 		p := (*[n]float64)(path[at+i*n:])
-		p[0], p[1], p[2] = p[0]*v, p[1]*v, p[2]*v
+		p[0], p[1], p[2] = float64(p[0]*v), float64(p[1]*v), float64(p[2]*v)
 	}
 	for i := len(s.inner) - 1; i >= 0; i-- {
 		node := &s.inner[i]
@@ -195,14 +195,14 @@ func (e *explainer) addMany(s *shape, row []float32, phi []float64) {
 			m := s.edges[(int(c.at)*3+int(c.state))*2*n:][:n]
 			to := path[int(c.at)*n:][:n]
 			for q, v := range p {
-				to[q] = v * m[q]
+				to[q] = float64(v * m[q])
 			}
 		}
 	}
 	for i := range s.leaves {
 		p := path[(len(s.inner)+i)*n:][:n]
 		for q := range p {
-			p[q] *= s.leaves[i].value
+			p[q] = float64(p[q] * s.leaves[i].value)
 		}
 	}
 	for i := len(s.inner) - 1; i >= 0; i-- {
@@ -227,7 +227,7 @@ func (p *Predictor) linearContributions(dst, row []float32) {
 		for f, v := range row {
 			dst[g*width+f] = 0
 			if v == v {
-				dst[g*width+f] = v * p.linear[f*p.groups+g]
+				dst[g*width+f] = float32(v * p.linear[f*p.groups+g])
 			}
 		}
 		dst[g*width+p.numFeature] = p.linear[p.numFeature*p.groups+g] + p.base[g]

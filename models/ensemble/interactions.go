@@ -68,7 +68,7 @@ func (e *explainer) addPairs(s *shape, row []float32, pairs []float64, side int)
 				// (o-z) / (t*o + (1-t)*z), and the product of the divisors
 				z := path[k].z
 				if e.state[path[k].last] == onState {
-					d := t + (1-t)*z
+					d := t + float64((1-t)*z)
 					product *= d
 					ratio[k*n+q] = (1 - z) / d
 				} else {
@@ -80,7 +80,7 @@ func (e *explainer) addPairs(s *shape, row []float32, pairs []float64, side int)
 				ra := product * ratio[a*n+q]
 				for c := a + 1; c < len(path); c++ {
 					f, g := path[a].feature, path[c].feature
-					pairs[int(min(f, g))*side+int(max(f, g))] += ra * ratio[c*n+q]
+					pairs[int(min(f, g))*side+int(max(f, g))] += float64(ra * ratio[c*n+q])
 				}
 			}
 		}

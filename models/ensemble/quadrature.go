@@ -17,9 +17,9 @@ func gaussLegendre(n int) (t, w []float64) {
 		for range 100 {
 			p0, p1 := 1.0, x
 			for k := 2; k <= n; k++ {
-				p0, p1 = p1, (float64(2*k-1)*x*p1-float64(k-1)*p0)/float64(k)
+				p0, p1 = p1, (float64(float64(2*k-1)*x*p1)-float64(float64(k-1)*p0))/float64(k)
 			}
-			d = float64(n) * (x*p1 - p0) / (x*x - 1)
+			d = float64(n) * (float64(x*p1) - p0) / (float64(x*x) - 1)
 			step := p1 / d
 			x -= step
 			if math.Abs(step) < 1e-16 {
@@ -27,7 +27,7 @@ func gaussLegendre(n int) (t, w []float64) {
 			}
 		}
 		t[i] = (1 - x) / 2
-		w[i] = 1 / ((1 - x*x) * d * d)
+		w[i] = 1 / ((1 - float64(x*x)) * d * d)
 	}
 	return t, w
 }

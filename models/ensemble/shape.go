@@ -110,7 +110,7 @@ func newShape(p *Predictor, used map[slot]uint32, t *Tree, w float32, group int3
 			f := s.inner[up[a]].feature
 			if !slices.ContainsFunc(s.paths[leaf.from:], func(q pathStep) bool { return q.feature == f }) {
 				s.paths = append(s.paths, pathStep{f, a, z[a]})
-				share *= z[a]
+				share = float64(share * z[a])
 			}
 		}
 		leaf.to = int32(len(s.paths))
@@ -134,11 +134,12 @@ func (s *shape) fillEdges(z, zPrev []float64) {
 		}
 		e := s.edges[i*6*n:][:6*n]
 		for q, t := range s.t {
-			on, off := t+(1-t)*z[i], (1-t)*z[i]
+			off := float64((1 - t) * z[i])
+			on := t + off
 			kOn, kOff := s.w[q]*(1-z[i])/on, -s.w[q]/(1-t)
 			dead := 0.0
 			if zPrev[i] >= 0 { // the feature's earlier edge is taken back
-				was := t + (1-t)*zPrev[i]
+				was := t + float64((1-t)*zPrev[i])
 				on, off = on/was, off/was
 				kWas := s.w[q] * (1 - zPrev[i]) / was
 				kOn, kOff = kOn-kWas, kOff-kWas
