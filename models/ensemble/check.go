@@ -30,8 +30,8 @@ func (m *Model) Check() error {
 	if n := len(m.FeatureTypes); n != 0 && n != m.NumFeature {
 		return invalid("feature_types", "has %d types for %d features", n, m.NumFeature)
 	}
-	if n := len(m.BaseScore); n != 1 && n != m.Groups() {
-		return invalid("learner_model_param.base_score", "has %d values, the model has %d outputs", n, m.Groups())
+	if _, err := m.BaseMargins(); err != nil {
+		return err
 	}
 	switch m.Booster {
 	case "gbtree", "dart":

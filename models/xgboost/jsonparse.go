@@ -19,15 +19,16 @@ type jsonParser struct {
 	at       int
 	depth    int
 	maxDepth int
+	left     budget
 }
 
-func parseJSON(data []byte) (value, error) { return parseJSONTo(data, maxDepth) }
+func parseJSON(data []byte) (value, error) { return parseJSONTo(data, maxDepth, maxValues) }
 
 // parseDeepJSON is parseJSON for dumps, which nest as deep as their trees.
-func parseDeepJSON(data []byte) (value, error) { return parseJSONTo(data, maxDumpDepth) }
+func parseDeepJSON(data []byte) (value, error) { return parseJSONTo(data, maxDumpDepth, maxDumpValues) }
 
-func parseJSONTo(data []byte, depth int) (value, error) {
-	p := jsonParser{data: data, maxDepth: depth}
+func parseJSONTo(data []byte, depth, values int) (value, error) {
+	p := jsonParser{data: data, maxDepth: depth, left: newBudget(len(data), values)}
 	v, err := p.value()
 	if err != nil {
 		return v, err
@@ -76,6 +77,9 @@ func (p *jsonParser) value() (value, error) {
 	p.space()
 	if p.at >= len(p.data) {
 		return value{}, p.unexpected("a value")
+	}
+	if !p.left.spend() {
+		return value{}, p.errorf("holds too many values: this is not a model")
 	}
 	switch c := p.data[p.at]; c {
 	case '{', '[':

@@ -69,8 +69,8 @@ func sniff(data []byte) string {
 			return "json"
 		}
 		return "ubj"
-	case strings.HasPrefix(text, "{"):
-		return "json"
+	case strings.HasPrefix(text, "{") && (len(text) == 1 || strings.IndexByte(" \t\r\n", text[1]) >= 0 || text[1] > ' ' && text[1] < 0x7f):
+		return "json" // else a float of the old binary form
 	case strings.HasPrefix(text, "booster["), strings.HasPrefix(text, "0:["), strings.HasPrefix(text, "0:leaf="), strings.HasPrefix(text, "["):
 		return "dump"
 	}

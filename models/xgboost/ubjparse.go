@@ -13,10 +13,11 @@ type ubjParser struct {
 	data  []byte
 	at    int
 	depth int
+	left  budget
 }
 
 func parseUBJSON(data []byte) (value, error) {
-	p := ubjParser{data: data}
+	p := ubjParser{data: data, left: newBudget(len(data), maxValues)}
 	v, err := p.value()
 	if err == nil && p.at != len(data) {
 		err = p.errorf("has more after its end")
@@ -136,6 +137,9 @@ func (p *ubjParser) value() (value, error) {
 
 // after reads the value whose marker has been taken.
 func (p *ubjParser) after(m byte) (value, error) {
+	if numberSize(m) == 0 && !p.left.spend() {
+		return value{}, p.errorf("holds too many values: this is not a model")
+	}
 	switch m {
 	case '{', '[':
 		if p.depth++; p.depth > maxDepth {

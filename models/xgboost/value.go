@@ -47,8 +47,27 @@ func (k kind) String() string { return kindNames[k] }
 // maxDepth is how deep documents may nest; a model needs eight levels.
 const maxDepth = 32
 
+// maxValues bounds the nodes of a document, numbers in flat arrays not counted.
+// A tree of a model has about thirty; without a bound, a file of empty arrays
+// would take fifty times its size in memory.
+const maxValues = 1 << 22
+
 // maxDumpDepth is how deep a JSON dump may nest: two levels per level of a tree.
 const maxDumpDepth = 2000
+
+// maxDumpValues bounds the nodes of a JSON dump, about six per node of a tree.
+const maxDumpValues = 1 << 24
+
+// budget counts down the nodes that a document may still have.
+type budget int
+
+func newBudget(size, most int) budget { return budget(min(size/4+4096, most)) }
+
+// spend takes one node; false when there are too many for a model.
+func (b *budget) spend() bool {
+	*b--
+	return *b >= 0
+}
 
 // A cursor is a value with the path that leads to it, for errors.
 type cursor struct {
