@@ -121,14 +121,10 @@ func (r *regularizer) gainAt(s gradStats, w float32) float32 {
 // gain is gainAt the best weight.
 func (r *regularizer) gain(s gradStats, b bounds) float32 { return r.gainAt(s, r.weight(s, b)) }
 
-func (r *regularizer) valid(left, right gradStats) bool {
-	return left.h > 0 && right.h > 0 && left.h >= r.minChildWeight && right.h >= r.minChildWeight
-}
-
 // splitGain is the gain of two children together, -Inf if they may not be.
 func (r *regularizer) splitGain(f int32, b bounds, left, right gradStats) float32 {
 	negInf := float32(math.Inf(-1))
-	if !r.valid(left, right) {
+	if !(left.h > 0 && right.h > 0 && left.h >= r.minChildWeight && right.h >= r.minChildWeight) {
 		return negInf
 	}
 	wl, wr := r.weight(left, b), r.weight(right, b)

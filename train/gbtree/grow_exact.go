@@ -275,9 +275,6 @@ func (w *columnWalk) try(n *exactNode, at int, sum gradStats, threshold float32,
 	if backward {
 		left, right = other, sum
 	}
-	if !r.valid(left, right) {
-		return
-	}
 	loss := r.splitGain(w.f, n.bounds, left, right) - n.rootGain
 	if b := &w.best[at]; b.replacedBy(loss) {
 		*b = split{loss: loss, feature: w.f, defaultLeft: backward, threshold: threshold, left: left, right: right}

@@ -219,8 +219,8 @@ func randomParams(r *rand.Rand, c *randomCase) {
 		maybe("max_bin", 2, 3, 7, 30, 300, 1000)
 		maybe("grow_policy", LossGuide)
 		maybe("max_leaves", 2, 5, 17, 40)
-		if p["max_leaves"] != nil && r.IntN(2) == 0 {
-			p["max_depth"] = 0
+		if r.IntN(5) == 0 {
+			p["max_depth"] = 0 // no limit
 		}
 	}
 	if r.IntN(4) == 0 {
