@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"os/user"
 	"runtime"
 	"strings"
@@ -94,6 +93,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	tune := fs.Bool("tune", false, "search the parameters by cross-validation grouped by IP within the training months")
 	seed := fs.Int64("seed", 0, "`N` that every draw starts from")
 	target := fs.Float64("target-precision", 0.8, "precision that the operating point must hold, in (0, 1)")
+	withGrid := fs.Bool("grid", false, "add the published study's splits to the report")
 	dry := fs.Bool("dry-run", false, "say what would be read and done, and stop")
 	demo := fs.Bool("demo", false, "run on three simulated months")
 	simulated := fs.Bool("simulated", false, "the logs are simulated; such a home never takes real ones")
@@ -104,7 +104,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if *target <= 0 || *target >= 1 {
 			return fault.Field(fault.Usage, "target-precision", "--target-precision %v: want a share between 0 and 1, as in 0.8", *target)
 		}
-		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Who: who(), World: featurestore.Real}
+		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Who: who(), World: featurestore.Real}
 		if *simulated {
 			c.World = featurestore.Simulated
 		}
@@ -201,15 +201,4 @@ func num(p *float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.4f", *p)
-}
-
-func openOutput(path string, stdout io.Writer) (io.Writer, func() error, error) {
-	if path == "" || path == "-" {
-		return stdout, func() error { return nil }, nil
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, nil, fault.Field(fault.Invalid, "out", "%w", err)
-	}
-	return f, f.Close, nil
 }

@@ -46,6 +46,7 @@ type Config struct {
 
 	Threads int
 	Memory  int64 // bytes that reading logs may take; 0 means the default
+	Grid    bool  // add the published splits to the report
 	DryRun  bool
 	Who     string
 	// Demonstration puts a version in service though a gate held it back, so

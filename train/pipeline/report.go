@@ -33,6 +33,12 @@ func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBy
 		depth, n := treeShape(&w.model.Trees[i])
 		deepest, leaves = max(deepest, depth), leaves+n
 	}
+	var splits []report.GridRow
+	if w.Grid && len(w.Train) > 1 {
+		if splits, err = grid(w.ctx, w.Config, w.store, append(w.Train[len(w.Train)-2:len(w.Train):len(w.Train)], w.Test...)[:3], w.sink); err != nil {
+			return err
+		}
+	}
 	in := report.Input{
 		Version: w.version, Simulated: w.World == featurestore.Simulated, Evaluation: *ev,
 		Model: report.Model{
@@ -43,7 +49,7 @@ func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBy
 		},
 		Rules: &w.rules, Months: w.reportMonths(), Labels: w.reportLabels(), Importances: im,
 		Dependence: w.dependences(contrib, im), Drift: w.drift, Errors: w.dossiers(probabilities(w.predictor, w.test, w.Threads), contrib),
-		Config: w.settings(), Warnings: w.warnings,
+		Config: w.settings(), Warnings: w.warnings, Grid: splits, Attacks: w.reportAttacks(),
 		Paths: report.Paths{Home: "HOME", Registry: "registry/" + w.version, GRPC: "127.0.0.1:9090", HTTP: "127.0.0.1:8080"},
 	}
 	out, err := report.Render(in)
@@ -194,4 +200,48 @@ func treeShape(t *ensemble.Tree) (depth, leaves int) {
 		stack = append(stack, at{t.LeftChildren[n.node], n.depth + 1}, at{t.RightChildren[n.node], n.depth + 1})
 	}
 	return depth, leaves
+}
+
+// reportAttacks are the windows of the months at hand, and how many of their
+// addresses are reported.
+func (w *work) reportAttacks() []report.Attack {
+	type count struct {
+		requests   int64
+		ips        int
+		yes, known int
+	}
+	counts := map[row.Key]*count{}
+	for _, m := range slices.Concat(w.Train, w.Test) {
+		_ = w.store.ScanMonth(m, false, func(r *row.Row) error {
+			k := row.Key{Month: r.Month, Attack: r.Attack}
+			c := counts[k]
+			if c == nil {
+				c = &count{}
+				counts[k] = c
+			}
+			c.requests += int64(r.Values[columns.RequestCount])
+			c.ips++
+			if r.Label != row.Unknown {
+				c.known++
+			}
+			if r.Label == row.True {
+				c.yes++
+			}
+			return nil
+		})
+	}
+	var out []report.Attack
+	for _, mo := range w.store.Manifest().Months {
+		for _, mw := range mo.Windows {
+			c := counts[row.Key{Month: mo.Month, Attack: mw.Attack}]
+			if c == nil || mw.Attack == mo.Month.String() {
+				continue
+			}
+			out = append(out, report.Attack{
+				ID: mw.Attack, Month: mo.Month.String(), Start: time.Unix(mw.Start, 0).UTC().Format(time.RFC3339), End: time.Unix(mw.End, 0).UTC().Format(time.RFC3339),
+				Requests: c.requests, IPs: c.ips, True: c.yes, Known: c.known,
+			})
+		}
+	}
+	return out
 }

@@ -232,6 +232,7 @@ type inputs struct {
 	Params    gbtree.Params `json:"params"`
 	Rounds    int           `json:"num_boost_round"`
 	Tune      bool          `json:"tune"`
+	Grid      bool          `json:"grid,omitempty"`
 	Seed      int64         `json:"seed"`
 	Target    float64       `json:"target_precision"`
 
@@ -245,7 +246,7 @@ func (c *Config) inputs(st *featurestore.Store, train, test *table) inputs {
 	in := inputs{
 		Program: programVersion, World: c.World, Train: c.Train, Test: c.Test,
 		TrainRows: fmt.Sprintf("%x", train.filesHash), TestRows: fmt.Sprintf("%x", test.filesHash),
-		Columns: c.Columns, Schema: columns.Hash(c.Columns), Params: withoutThreads(c.Params), Rounds: c.Rounds, Tune: c.Tune,
+		Columns: c.Columns, Schema: columns.Hash(c.Columns), Params: withoutThreads(c.Params), Rounds: c.Rounds, Tune: c.Tune, Grid: c.Grid,
 		Seed: c.Seed, Target: c.TargetPrecision, Gates: c.Gates,
 	}
 	for _, m := range st.Manifest().Months {
