@@ -9,40 +9,81 @@ import (
 
 // gridSize is how many thresholds a column offers to the joint search for the
 // target; columns with more distinct values offer as many quantiles.
-const gridSize = 1024
+const gridSize = 256
 
 // effectTries bounds how often the search is repeated with a stricter design
-// effect.
-const effectTries = 12
+// effect, and effectStep is how much stricter it gets at least.
+const (
+	effectTries = 10
+	effectStep  = 1.4
+)
+
+// folds is how many folds of addresses the target fit is validated on.
+const folds = 5
 
 // atTarget finds the rule of greatest recall whose precision has a lower bound
 // >= target; ok is false where there is none.
 //
 // The bound needs the design effect of each rule's own flagged rows, which no
 // sum over a quadrant gives. The search therefore assumes one design effect
-// for all rules, 1 at first, checks the winner with its own, and repeats with
-// that one until the winner holds.
+// for all rules, 1 at first, and checks the winner with its own. Of millions
+// of rules, moreover, some look good by chance: rules found with the same
+// assumption without a fold must hold the target on that fold's rows, all
+// folds counted together, as the scores behind a model's threshold must. Where
+// either check fails the search is repeated with a stricter assumption.
 func (d *data) atTarget(ctx context.Context, target float64) (best candidate, ok bool, err error) {
-	g := newGrid(d)
 	z := bound.Z(confidence)
+	all := newGrid(d)
+	var parts [folds]*data
+	var grids [folds]*grid
+	for f := range parts {
+		parts[f] = d.without(f)
+		grids[f] = newGrid(parts[f])
+	}
 	effect := 1.0
 	for range effectTries {
 		if err := ctx.Err(); err != nil {
 			return candidate{}, false, fault.As(fault.Interrupted, err)
 		}
-		s := &search{target: target, z: z, effect: effect}
-		g.search(s)
-		if !s.found {
+		best, ok := d.atEffect(all, target, effect)
+		if !ok {
 			return candidate{}, false, nil
 		}
-		d.refine(s)
-		sums, _ := d.count(s.best)
-		if sums.Lower(z) >= target {
-			return s.best, true, nil
+		next := effect * effectStep
+		if sums, _ := d.count(best); sums.Lower(z) < target {
+			effect = max(next, sums.DesignEffect())
+			continue
 		}
-		effect = max(effect*1.02, sums.DesignEffect())
+		held := bound.NewCounter(d.clusters)
+		for f, part := range parts {
+			c, ok := part.atEffect(grids[f], target, effect)
+			if !ok {
+				continue
+			}
+			r := part.spell(c)
+			for i, y := range d.labels {
+				if d.fold[i] == uint8(f) && r.Flag(d.x[0][i], d.x[1][i]) {
+					held.Add(d.groups[i], y, 1)
+				}
+			}
+		}
+		if held.Lower(z) >= target {
+			return best, true, nil
+		}
+		effect = next
 	}
 	return candidate{}, false, nil
+}
+
+// atEffect is the rule of greatest recall whose bound reaches the target if
+// every rule had this design effect.
+func (d *data) atEffect(g *grid, target, effect float64) (candidate, bool) {
+	s := &search{target: target, z: bound.Z(confidence), effect: effect}
+	g.search(s)
+	if s.found {
+		d.refine(s)
+	}
+	return s.best, s.found
 }
 
 // search keeps the best feasible rule seen.
@@ -134,45 +175,57 @@ func newGrid(d *data) *grid {
 	return g
 }
 
-// rect sums cells (a, b) with a0 <= a < a1 and b0 <= b < b1.
-func (g *grid) rect(t []int32, a0, a1, b0, b1 int) int {
-	w := g.cols + 1
-	return int(t[a1*w+b1] - t[a0*w+b1] - t[a1*w+b0] + t[a0*w+b0])
-}
-
 // search offers every rule of the grid.
 func (g *grid) search(s *search) {
 	m := [2]int{len(g.upper[0]), len(g.upper[1])}
-	// span is the bins that a condition ending at bin e takes in, and the
-	// rank depth it has.
-	span := func(f int, op Op, e int) (lo, hi, k int) {
-		if op == AtMost {
-			return 0, e + 1, g.upper[f][e] + 1
-		}
-		first := 0
-		if e > 0 {
-			first = g.upper[f][e-1] + 1
-		}
-		return e, m[f], len(g.d.distinct[f]) - first
-	}
+	w := g.cols + 1
+	// Sums over the second column's bins below j: of the rows that the first
+	// condition takes in, and of all rows.
+	all, pos := make([]int32, w), make([]int32, w)
+	totalAll, totalPos := g.all[(m[0]+1)*w:], g.pos[(m[0]+1)*w:]
 	for _, c := range combinations() {
 		for e0 := range m[0] {
-			a0, a1, k0 := span(0, c.op[0], e0)
-			var n0, p0 int
-			if c.or {
-				n0, p0 = g.rect(g.all, a0, a1, 0, m[1]+1), g.rect(g.pos, a0, a1, 0, m[1]+1)
+			lo, hi := 0, e0+1
+			if c.op[0] == AtLeast {
+				lo, hi = e0, m[0]
 			}
+			for j := range w {
+				all[j] = g.all[hi*w+j] - g.all[lo*w+j]
+				pos[j] = g.pos[hi*w+j] - g.pos[lo*w+j]
+			}
+			if !c.or && int(pos[m[1]]) < s.tp {
+				continue
+			}
+			k0 := g.depth(0, c.op[0], e0)
 			for e1 := range m[1] {
-				b0, b1, k1 := span(1, c.op[1], e1)
-				n, p := g.rect(g.all, a0, a1, b0, b1), g.rect(g.pos, a0, a1, b0, b1)
-				if c.or {
-					n = n0 + g.rect(g.all, 0, m[0]+1, b0, b1) - n
-					p = p0 + g.rect(g.pos, 0, m[0]+1, b0, b1) - p
+				b0, b1 := 0, e1+1
+				if c.op[1] == AtLeast {
+					b0, b1 = e1, m[1]
 				}
-				s.offer(candidate{c, [2]int{k0, k1}}, p, n)
+				p := int(pos[b1] - pos[b0])
+				n := int(all[b1] - all[b0])
+				if c.or {
+					p = int(pos[w-1]) + int(totalPos[b1]-totalPos[b0]) - p
+					n = int(all[w-1]) + int(totalAll[b1]-totalAll[b0]) - n
+				}
+				if p < s.tp {
+					continue
+				}
+				s.offer(candidate{c, [2]int{k0, g.depth(1, c.op[1], e1)}}, p, n)
 			}
 		}
 	}
+}
+
+// depth is the rank depth of a condition whose last bin is e.
+func (g *grid) depth(f int, op Op, e int) int {
+	switch {
+	case op == AtMost:
+		return g.upper[f][e] + 1
+	case e == 0:
+		return len(g.d.distinct[f])
+	}
+	return len(g.d.distinct[f]) - g.upper[f][e-1] - 1
 }
 
 // refine sweeps one threshold over all its values while the other stays, in

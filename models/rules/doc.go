@@ -2,7 +2,8 @@
 // request_count and response_size_mean, joined by AND or OR. It is fitted as
 // carefully as a model is trained: both thresholds jointly, in all eight
 // combinations of >=, <=, AND and OR, once for the best F1 and once for the
-// greatest recall at a target precision.
+// greatest recall at a target precision, which it must hold on folds of addresses
+// it was not fitted on, as the scores behind a model's threshold must.
 //
 // It does not judge whether a model beats it; train/evaluation does.
 package rules

@@ -26,7 +26,8 @@ type Options struct {
 //
 // The rule of best F1 is exact: no pair of thresholds in any of the eight
 // combinations has a greater F1 on these rows. The rule at the target is the
-// one of greatest recall whose precision has a lower bound >= the target,
+// one of greatest recall whose precision has a lower bound >= the target, on
+// all rows and, found anew without each fold of addresses, on the folds; it is
 // searched over up to gridSize thresholds a column (all of them where there
 // are no more) and then refined by exact sweeps of one threshold at a time.
 func Train(ctx context.Context, requestCount, sizeMean []float64, labels []bool, groups []int, opt Options) (Set, error) {
@@ -91,6 +92,7 @@ type candidate struct {
 type data struct {
 	labels   []bool
 	groups   []int
+	fold     []uint8 // of the row's address
 	clusters int
 	pos      int
 	x        [2][]float64
@@ -102,8 +104,9 @@ type data struct {
 func newData(requestCount, sizeMean []float64, labels []bool, groups []int) *data {
 	d := &data{labels: labels, x: [2][]float64{requestCount, sizeMean}}
 	ids := make(map[int]int, len(groups))
-	d.groups = make([]int, len(groups))
+	d.groups, d.fold = make([]int, len(groups)), make([]uint8, len(groups))
 	for i, g := range groups {
+		d.fold[i] = uint8(mix(uint64(g)) % folds)
 		id, ok := ids[g]
 		if !ok {
 			id = len(ids)
@@ -138,6 +141,29 @@ func newData(requestCount, sizeMean []float64, labels []bool, groups []int) *dat
 	return d
 }
 
+// without is the rows outside one fold.
+func (d *data) without(fold int) *data {
+	var x, y []float64
+	var labels []bool
+	var groups []int
+	for i, f := range d.fold {
+		if int(f) != fold {
+			x, y = append(x, d.x[0][i]), append(y, d.x[1][i])
+			labels, groups = append(labels, d.labels[i]), append(groups, d.groups[i])
+		}
+	}
+	return newData(x, y, labels, groups)
+}
+
+// mix spreads an address's number over 64 bits: the finaliser of SplitMix64
+// (G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
 // depth is how many distinct values a condition of this side must take in to
 // hold for row i: 1 for the extreme value; 0 means it never holds.
 func (d *data) depth(f int, op Op, i int32) int {
@@ -170,8 +196,8 @@ func (d *data) flags(c candidate, i int32) bool {
 	return hold[0] && hold[1]
 }
 
-// rule spells a candidate out, with its counts and the clustered bound.
-func (d *data) rule(c candidate) Rule {
+// spell writes a candidate as a rule.
+func (d *data) spell(c candidate) Rule {
 	names := columns.Names()
 	r := Rule{
 		RequestCount:     Condition{names[columns.RequestCount], c.op[0], d.threshold(0, c.op[0], c.k[0])},
@@ -181,6 +207,12 @@ func (d *data) rule(c candidate) Rule {
 	if c.or {
 		r.Combine = Or
 	}
+	return r
+}
+
+// rule is a candidate with its counts and the clustered bound.
+func (d *data) rule(c candidate) Rule {
+	r := d.spell(c)
 	sums, fit := d.count(c)
 	r.Fit = fit
 	if sums.N > 0 {

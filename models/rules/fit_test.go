@@ -73,9 +73,11 @@ func TestTrainAgreesWithBruteForce(t *testing.T) {
 		z := bound.Z(confidence)
 		var bestF1 float64
 		bestTP, found := 0, false
+		d := newData(x, y, labels, groups)
+		at, ok := d.atEffect(newGrid(d), target, 1)
 		brute(x, y, labels, func(r Rule, f Fit) {
 			bestF1 = max(bestF1, f.F1())
-			if low, _ := bound.Wilson(float64(f.TP), float64(f.TP+f.FP), z); f.TP > 0 && low >= target && clusteredLower(f) >= target {
+			if low, _ := bound.Wilson(float64(f.TP), float64(f.TP+f.FP), z); f.TP > 0 && low >= target {
 				found = true
 				bestTP = max(bestTP, f.TP)
 			}
@@ -83,8 +85,11 @@ func TestTrainAgreesWithBruteForce(t *testing.T) {
 		if got := s.BestF1.Fit.F1(); got != bestF1 {
 			t.Fatalf("best F1 %v by %v, brute force finds %v", got, s.BestF1, bestF1)
 		}
-		if s.AtTarget.Abstains == found || found && s.AtTarget.Fit.TP != bestTP {
-			t.Fatalf("at target %v: %v flags %d right, brute force %d (found %v)", target, s.AtTarget, s.AtTarget.Fit.TP, bestTP, found)
+		if ok != found || found && d.rule(at).Fit.TP != bestTP {
+			t.Fatalf("at target %v: %v %v, brute force %d (found %v)", target, ok, at, bestTP, found)
+		}
+		if !s.AtTarget.Abstains && s.AtTarget.Fit.PrecisionLower < target {
+			t.Fatalf("at target %v: %+v", target, s.AtTarget)
 		}
 		for _, r := range []Rule{s.BestF1, s.AtTarget} {
 			var f Fit
@@ -108,11 +113,64 @@ func TestTrainAgreesWithBruteForce(t *testing.T) {
 	})
 }
 
-// clusteredLower is the bound where each row is an address of its own.
-func clusteredLower(f Fit) float64 {
-	n := float64(f.TP + f.FP)
-	s := bound.Sums{N: n, Hits: float64(f.TP), HH: float64(f.TP), HN: float64(f.TP), NN: n}
-	return s.Lower(bound.Z(confidence))
+// Labels without any relation to the columns give no rule, although some of
+// millions look good by chance.
+func TestChanceFindsNoRule(t *testing.T) {
+	found := 0
+	for seed := range uint64(20) {
+		x, y, labels, groups := sample(1500, seed)
+		rng := rand.New(rand.NewPCG(seed, 99))
+		for i := range labels {
+			labels[i] = rng.Float64() < 0.5
+		}
+		s, err := Train(context.Background(), x, y, labels, groups, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.AtTarget.Abstains {
+			found++
+		}
+	}
+	if found > 2 {
+		t.Errorf("%d of 20 sets of random labels gave a rule of precision 0.8", found)
+	}
+}
+
+// The promise is kept on fresh rows of the same kind in most draws.
+func TestPromiseIsKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: 10 fits")
+	}
+	kept, abstained := 0, 0
+	const draws = 10
+	for seed := range uint64(draws) {
+		x, y, labels, groups := sample(2000, seed)
+		s, err := Train(context.Background(), x, y, labels, groups, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.AtTarget.Abstains {
+			abstained++
+			continue
+		}
+		x, y, labels, _ = sample(10_000, seed+1000)
+		tp, n := 0.0, 0.0
+		for i, f := range s.AtTarget.Flags(x, y) {
+			if f {
+				n++
+				if labels[i] {
+					tp++
+				}
+			}
+		}
+		if tp >= 0.8*n {
+			kept++
+		}
+	}
+	t.Logf("%d kept, %d abstained of %d", kept, abstained, draws)
+	if kept < (draws-abstained)*7/10 || abstained > draws/4 {
+		t.Errorf("%d kept, %d abstained of %d", kept, abstained, draws)
+	}
 }
 
 func sample(n int, seed uint64) (x, y []float64, labels []bool, groups []int) {
@@ -121,7 +179,7 @@ func sample(n int, seed uint64) (x, y []float64, labels []bool, groups []int) {
 		abusive := rng.Float64() < 0.4
 		a, b := math.Floor(math.Exp(rng.NormFloat64()*2+3)), math.Exp(rng.NormFloat64()+9)
 		if abusive {
-			a, b = a*4, b*0.6
+			a, b = a*12, b*0.35
 		}
 		x, y = append(x, a), append(y, b)
 		labels, groups = append(labels, abusive), append(groups, i/2)
