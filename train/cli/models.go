@@ -26,6 +26,7 @@ that came later are added with train features build --labels. Writes nothing.`,
 		example: `train evaluate --model champion --months 2024-08
 train evaluate --model 2024-07-0123456789ab --months 2024-08,2024-09 --json
 train evaluate --model rules --months 2024-08
+train evaluate --model listed-before --months 2024-08 --labels 'blacklist-*.txt'
 train evaluate --grid --months 2024-06,2024-07,2024-08`,
 		setup: setupEvaluate,
 	}, {
@@ -59,6 +60,8 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 	model := fs.String("model", "champion", "`V`, a version, or champion, rules or listed-before")
 	months := list{comma: true}
 	fs.Var(&months, "months", "`MONTHS` of the store to measure on")
+	labels := list{}
+	fs.Var(&labels, "labels", "AbuseIPDB export `FILES` of earlier months, to measure what was listed before")
 	grid := fs.Bool("grid", false, "the published study's splits of two or three months: .8/.2 by row and by address, month to month")
 	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters for --grid")
 	seed := fs.Int64("seed", 0, "`N` that the grid's draws start from")
@@ -86,7 +89,11 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 			e.events.result(rows, func(w io.Writer) { printGrid(w, rows) })
 			return nil
 		}
-		split, err := pipeline.Evaluate(ctx, pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}, *model, ms, e.events.send)
+		exports, err := expandGlobs("labels", labels.values)
+		if err != nil {
+			return err
+		}
+		split, err := pipeline.Evaluate(ctx, pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads)}, *model, ms, e.events.send)
 		if err != nil {
 			return err
 		}

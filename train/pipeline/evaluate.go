@@ -15,8 +15,10 @@ import (
 	"sluice/train/evaluation"
 )
 
-// Evaluate measures a version, or the baseline "rules" of the champion, on
-// months of the store as they are labelled now. It writes nothing.
+// Evaluate measures a version on months of the store as they are labelled now,
+// with its rules and, where c.Labels name exports of earlier months, last
+// month's list beside it. "champion", "rules" and "listed-before" take the
+// version in service. It writes nothing.
 func Evaluate(ctx context.Context, c Config, model string, months []row.Month, sink Sink) (*evaluation.Split, error) {
 	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, Context: ctx})
 	if err != nil {
@@ -25,7 +27,7 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	defer st.Close()
 	reg := registry.Open(c.Home)
 	name := model
-	if model == "rules" || model == "champion" {
+	if model == "champion" || model == "rules" || model == "listed-before" {
 		if name, err = reg.Champion(); err != nil {
 			return nil, err
 		}
@@ -68,7 +70,14 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	for i, sc := range scores {
 		raw[i], confidence[i] = sc.Probability, sc.Confidence
 	}
-	in := testInput(&c, t, raw, nil)
+	lists, err := openLabels(ctx, &c, sink)
+	if err != nil {
+		return nil, err
+	}
+	in := testInput(st, t, raw, lists)
+	if model == "listed-before" && in.ListedBefore == nil {
+		return nil, fault.Field(fault.Invalid, "labels", "listed-before needs --labels with exports known before %s", monthSpan(months))
+	}
 	in.Name = name + " on " + monthSpan(months)
 	in.Months = evaluation.Months{Train: monthNames(v.Manifest.Train), Test: monthNames(months)}
 	in.Calibrated = confidence

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/featurestore"
 	"sluice/featurestore/row"
 	"sluice/models/scorer"
 	"sluice/serve/feed"
@@ -12,7 +13,7 @@ import (
 
 // scoreMonth makes the feed's lines of a month's rows: one an address, by
 // address, its confidence, verdict and reasons those of its highest window.
-func scoreMonth(ctx context.Context, s *scorer.Scorer, have []string, rows []row.Row, asOf time.Time, expiry time.Duration, threads int) ([]feed.Line, error) {
+func scoreMonth(ctx context.Context, s *scorer.Scorer, windows spans, have []string, rows []row.Row, asOf time.Time, expiry time.Duration, threads int) ([]feed.Line, error) {
 	at, err := s.Columns(have)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,6 @@ func scoreMonth(ctx context.Context, s *scorer.Scorer, have []string, rows []row
 		}
 	}
 	scores := s.ScoreFloat32(x, len(rows), threads)
-	spans := windowSpans(rows)
 
 	// Reasons are worked out for the windows that lead, in blocks, so that
 	// memory does not grow with the month.
@@ -60,7 +60,7 @@ func scoreMonth(ctx context.Context, s *scorer.Scorer, have []string, rows []row
 		best, line := order[i], feed.Line{}
 		for ; i < len(order) && rows[order[i]].IP == ip; i++ {
 			k := order[i]
-			w := spans[rows[k].Attack]
+			w := windows.of(rows[k].Key)
 			w.Confidence = scores[k].Confidence
 			line.Windows = append(line.Windows, w)
 			if scores[k].Probability > scores[best].Probability {
@@ -85,27 +85,27 @@ func scoreMonth(ctx context.Context, s *scorer.Scorer, have []string, rows []row
 
 var verdicts = map[scorer.Verdict]feed.Verdict{scorer.Abusive: feed.Abusive, scorer.NotAbusive: feed.NotAbusive, scorer.Abstain: feed.Abstain}
 
-// windowSpans gives the span of each attack among rows: the month itself where
-// there are no windows, else from the first request seen in it to the last.
-func windowSpans(rows []row.Row) map[string]feed.Window {
-	spans := map[string]feed.Window{}
-	for i := range rows {
-		r := &rows[i]
-		w, ok := spans[r.Attack]
-		if !ok {
-			w = feed.Window{Attack: r.Attack, Start: time.Unix(r.First, 0).UTC(), End: time.Unix(r.Last+1, 0).UTC()}
-			if r.Attack == r.Month.String() {
-				w.Start, w.End = r.Month.Start(time.UTC), r.Month.End(time.UTC)
-			}
-		} else if r.Attack != r.Month.String() {
-			if t := time.Unix(r.First, 0).UTC(); t.Before(w.Start) {
-				w.Start = t
-			}
-			if t := time.Unix(r.Last+1, 0).UTC(); t.After(w.End) {
-				w.End = t
-			}
+// spans are the attack windows of a store, by the month and attack of a key.
+type spans map[row.Key]feed.Window
+
+// windowSpans gives the span of each window with rows; a month is one where
+// there are no windows.
+func windowSpans(st *featurestore.Store) spans {
+	out := spans{}
+	for _, m := range st.Manifest().Months {
+		for _, w := range m.Windows {
+			out[row.Key{Month: m.Month, Attack: w.Attack}] = feed.Window{Attack: w.Attack, Start: time.Unix(w.Start, 0).UTC(), End: time.Unix(w.End, 0).UTC()}
 		}
-		spans[r.Attack] = w
 	}
-	return spans
+	return out
+}
+
+// of is the window of a row's key; the whole month where the store does not
+// know it, as of rows that were given to it.
+func (s spans) of(k row.Key) feed.Window {
+	w, ok := s[row.Key{Month: k.Month, Attack: k.Attack}]
+	if !ok || w.Start.Unix() == 0 {
+		return feed.Window{Attack: k.Attack, Start: k.Month.Start(time.UTC), End: k.Month.End(time.UTC)}
+	}
+	return w
 }

@@ -69,7 +69,7 @@ func writeFeed(ctx context.Context, c Config, st *featurestore.Store, v registry
 		return out, fault.Wrap(err, "the feed's month %s", m)
 	}
 	asOf := lastRequest(month.Rows)
-	lines, err := scoreMonth(ctx, s, month.Columns, month.Rows, asOf, c.expiry(), c.Threads)
+	lines, err := scoreMonth(ctx, s, windowSpans(st), month.Columns, month.Rows, asOf, c.expiry(), c.Threads)
 	if err != nil {
 		return out, err
 	}

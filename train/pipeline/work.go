@@ -119,7 +119,7 @@ func (w *work) fitThresholds() error {
 // months.
 func (w *work) evaluate() (*evaluation.Evaluation, error) {
 	begun := time.Now()
-	in := testInput(w.Config, w.test, probabilities(w.predictor, w.test, w.Threads), w.lists)
+	in := testInput(w.store, w.test, probabilities(w.predictor, w.test, w.Threads), w.lists)
 	in.Months = evaluation.Months{Train: monthNames(w.Train), Test: monthNames(w.Test)}
 	in.Name = monthSpan(w.Train) + " → " + monthSpan(w.Test)
 	in.Calibrated = w.calibration.ApplyAll(nil, in.Scores)
@@ -155,10 +155,10 @@ func monthNames(ms []row.Month) []string {
 }
 
 // testInput fills in what does not depend on who is measured.
-func testInput(c *Config, t *table, raw []float64, lists *reputation.Set) evaluation.Input {
+func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputation.Set) evaluation.Input {
 	in := evaluation.Input{Labels: t.labels, Scores: raw, Groups: t.groups, RequestCount: t.requestCount, Unknown: t.unknown}
 	if lists != nil {
-		in.ListedBefore = listedBefore(c, t, lists)
+		in.ListedBefore = listedBefore(st, t, lists)
 	}
 	in.Slices = addressSlices(t)
 	return in
@@ -166,11 +166,12 @@ func testInput(c *Config, t *table, raw []float64, lists *reputation.Set) evalua
 
 // listedBefore flags the rows whose address was on a list known strictly
 // before their window began; nil where no list was.
-func listedBefore(c *Config, t *table, lists *reputation.Set) []bool {
+func listedBefore(st *featurestore.Store, t *table, lists *reputation.Set) []bool {
+	spans := windowSpans(st)
 	flags := make([]bool, t.len())
 	known := false
 	for i, r := range t.rows {
-		e := lists.ListedBefore(r.IP, windowStart(c, r.Key))
+		e := lists.ListedBefore(r.IP, spans.of(r.Key).Start)
 		flags[i] = e.Listed()
 		known = known || e.Exports > 0
 	}
@@ -178,22 +179,6 @@ func listedBefore(c *Config, t *table, lists *reputation.Set) []bool {
 		return nil
 	}
 	return flags
-}
-
-// windowStart is the instant at which a row's window began.
-func windowStart(c *Config, k row.Key) time.Time {
-	if c.Windows != nil {
-		for _, w := range c.Windows.Windows() {
-			if w.ID == k.Attack {
-				return time.Unix(w.Start, 0).UTC()
-			}
-		}
-	}
-	zone := c.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	return k.Month.Start(zone)
 }
 
 // addressSlices cut the rows by what their address is.
