@@ -296,6 +296,9 @@ func TestGatewayErrors(t *testing.T) {
 		if head.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s: content type %q", c.method, c.path, head.Get("Content-Type"))
 		}
+		if (code == http.StatusMethodNotAllowed) != (head.Get("Allow") != "") {
+			t.Errorf("%s %s: HTTP %d with Allow %q", c.method, c.path, code, head.Get("Allow"))
+		}
 		text := c.body
 		if len(text) > 60 {
 			text = text[:60] + "…"

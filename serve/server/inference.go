@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -25,6 +26,35 @@ const (
 // inferenceOutputs are the outputs and their datatypes, in order.
 var inferenceOutputs = []struct{ name, datatype string }{
 	{outputConfidence, "FP64"}, {outputProbability, "FP64"}, {outputVerdict, "BYTES"},
+}
+
+// inferenceExtensions are the protocol's extensions that are answered.
+var inferenceExtensions = []string{"binary_tensor_data"}
+
+// outputDatatype is an output's datatype.
+func outputDatatype(name string) string {
+	for _, o := range inferenceOutputs {
+		if o.name == name {
+			return o.datatype
+		}
+	}
+	return ""
+}
+
+// appendOutput appends an output's elements as raw bytes: little endian, texts
+// with four bytes of length before each.
+func appendOutput(b []byte, name string, scores []scorer.Score) []byte {
+	if outputDatatype(name) == "BYTES" {
+		for i := range scores {
+			b = binary.LittleEndian.AppendUint32(b, uint32(len(scores[i].Verdict)))
+			b = append(b, scores[i].Verdict...)
+		}
+		return b
+	}
+	for _, v := range floats(name, scores) {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	return b
 }
 
 // tensor is an input as it arrived.

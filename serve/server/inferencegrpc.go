@@ -29,7 +29,7 @@ func (i *inferenceService) ModelReady(_ context.Context, q *inference.ModelReady
 }
 
 func (i *inferenceService) ServerMetadata(context.Context, *inference.ServerMetadataRequest) (*inference.ServerMetadataResponse, error) {
-	return &inference.ServerMetadataResponse{Name: inferenceModel, Version: Version}, nil
+	return &inference.ServerMetadataResponse{Name: inferenceModel, Version: Version, Extensions: inferenceExtensions}, nil
 }
 
 func (i *inferenceService) ModelMetadata(_ context.Context, q *inference.ModelMetadataRequest) (*inference.ModelMetadataResponse, error) {
@@ -99,29 +99,18 @@ func (i *inferenceService) ModelInfer(_ context.Context, q *inference.ModelInfer
 	}
 	a := &inference.ModelInferResponse{ModelName: inferenceModel, ModelVersion: m.Version(), Id: q.GetId()}
 	for _, name := range outputs {
-		o := &inference.ModelInferResponse_InferOutputTensor{Name: name, Datatype: "FP64", Shape: []int64{int64(len(scores))}}
+		o := &inference.ModelInferResponse_InferOutputTensor{Name: name, Datatype: outputDatatype(name), Shape: []int64{int64(len(scores))}}
 		a.Outputs = append(a.Outputs, o)
-		var b []byte
-		if name == outputVerdict {
-			o.Datatype = "BYTES"
-			c := &inference.InferTensorContents{}
+		switch {
+		case len(raw) > 0: // as it came, so it goes
+			a.RawOutputContents = append(a.RawOutputContents, appendOutput(nil, name, scores))
+		case o.Datatype == "BYTES":
+			o.Contents = &inference.InferTensorContents{}
 			for _, s := range scores {
-				b = binary.LittleEndian.AppendUint32(b, uint32(len(s.Verdict)))
-				b = append(b, s.Verdict...)
-				c.BytesContents = append(c.BytesContents, []byte(s.Verdict))
+				o.Contents.BytesContents = append(o.Contents.BytesContents, []byte(s.Verdict))
 			}
-			o.Contents = c
-		} else {
-			values := floats(name, scores)
-			for _, v := range values {
-				b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-			}
-			o.Contents = &inference.InferTensorContents{Fp64Contents: values}
-		}
-		// As it came, so it goes.
-		if len(raw) > 0 {
-			o.Contents = nil
-			a.RawOutputContents = append(a.RawOutputContents, b)
+		default:
+			o.Contents = &inference.InferTensorContents{Fp64Contents: floats(name, scores)}
 		}
 	}
 	return a, nil

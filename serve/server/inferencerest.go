@@ -22,6 +22,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		o.err = err
 	}
 	st := toStatus(err)
+	setAllow(w.Header(), r, err)
 	writeJSON(w, httpStatus(err, st), map[string]string{"error": st.Message()})
 }
 
@@ -30,8 +31,7 @@ func only(w http.ResponseWriter, r *http.Request, method string) bool {
 	if r.Method == method {
 		return true
 	}
-	w.Header().Set("Allow", method)
-	fail(w, r, errMethod())
+	fail(w, r, errMethod(method))
 	return false
 }
 
@@ -49,7 +49,7 @@ func (i *inferenceREST) v2(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case len(parts) == 1 && parts[0] == "":
 		if only(w, r, http.MethodGet) {
-			writeJSON(w, http.StatusOK, map[string]any{"name": inferenceModel, "version": Version, "extensions": []string{}})
+			writeJSON(w, http.StatusOK, map[string]any{"name": inferenceModel, "version": Version, "extensions": inferenceExtensions})
 		}
 	case slices.Equal(parts, []string{"health", "live"}):
 		if only(w, r, http.MethodGet) {
@@ -132,84 +132,156 @@ func (i *inferenceREST) model(w http.ResponseWriter, r *http.Request, name strin
 }
 
 type inferRequest struct {
-	ID     string `json:"id"`
-	Inputs []struct {
-		Name     string          `json:"name"`
-		Shape    []int64         `json:"shape"`
-		Datatype string          `json:"datatype"`
-		Data     json.RawMessage `json:"data"`
+	ID         string          `json:"id"`
+	Parameters inferParameters `json:"parameters"`
+	Inputs     []struct {
+		Name       string          `json:"name"`
+		Shape      []int64         `json:"shape"`
+		Datatype   string          `json:"datatype"`
+		Parameters inferParameters `json:"parameters"`
+		Data       json.RawMessage `json:"data"`
 	} `json:"inputs"`
 	Outputs []struct {
-		Name string `json:"name"`
+		Name       string          `json:"name"`
+		Parameters inferParameters `json:"parameters"`
 	} `json:"outputs"`
 }
 
+// inferParameters are those of the binary tensor data extension: elements
+// follow the JSON as raw bytes, whose length a header and these tell.
+type inferParameters struct {
+	BinaryDataSize   *int  `json:"binary_data_size"`
+	BinaryData       *bool `json:"binary_data"`
+	BinaryDataOutput *bool `json:"binary_data_output"`
+}
+
+// inferenceHeader says how long the JSON before the raw bytes is.
+const inferenceHeader = "Inference-Header-Content-Length"
+
 type inferOutput struct {
-	Name     string `json:"name"`
-	Shape    []int  `json:"shape"`
-	Datatype string `json:"datatype"`
-	Data     any    `json:"data"`
+	Name       string         `json:"name"`
+	Shape      []int          `json:"shape"`
+	Datatype   string         `json:"datatype"`
+	Parameters map[string]int `json:"parameters,omitempty"`
+	Data       any            `json:"data,omitempty"`
 }
 
 func (i *inferenceREST) infer(w http.ResponseWriter, r *http.Request, m Scorer) {
-	var q inferRequest
-	if err := readJSON(r, &q); err != nil {
+	a, binary, err := i.inferred(r, m)
+	if err != nil {
 		fail(w, r, err)
 		return
+	}
+	if len(binary) == 0 {
+		writeJSON(w, http.StatusOK, a)
+		return
+	}
+	head, err := json.Marshal(a)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set(inferenceHeader, strconv.Itoa(len(head)))
+	_, _ = w.Write(append(head, binary...))
+}
+
+type inferResponse struct {
+	ModelName    string        `json:"model_name"`
+	ModelVersion string        `json:"model_version"`
+	ID           string        `json:"id,omitempty"`
+	Outputs      []inferOutput `json:"outputs"`
+}
+
+// inferred reads and answers a call; binary are the raw bytes that follow the
+// answer's JSON.
+func (i *inferenceREST) inferred(r *http.Request, m Scorer) (a *inferResponse, binary []byte, err error) {
+	q, raw, err := readInfer(r)
+	if err != nil {
+		return nil, nil, err
 	}
 	inputs := make([]tensor, len(q.Inputs))
 	for n, in := range q.Inputs {
 		size, err := shapeSize(in.Name, in.Shape)
-		if err == nil {
-			switch in.Datatype {
-			case "FP64", "FP32", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "BOOL":
-			default:
-				err = errDatatype(in.Name, in.Datatype)
-			}
+		if err != nil {
+			return nil, nil, err
 		}
-		if err == nil {
-			inputs[n] = tensor{name: in.Name, shape: in.Shape}
-			inputs[n].data, err = flatten(in.Name, in.Data, size)
+		t := tensor{name: in.Name, shape: in.Shape}
+		if b := in.Parameters.BinaryDataSize; b != nil {
+			if *b < 0 || *b > len(raw) || in.Data != nil {
+				return nil, nil, fault.Field(fault.Invalid, in.Name, "input %q: binary_data_size %d does not fit the %d bytes that are left, or stands beside data", in.Name, *b, len(raw))
+			}
+			t.data, err = rawTensor(in.Name, in.Datatype, raw[:*b])
+			raw = raw[*b:]
+			if err == nil && len(t.data) != size {
+				err = fault.Field(fault.Invalid, in.Name, "input %q: %d elements for shape %v, which needs %d", in.Name, len(t.data), in.Shape, size)
+			}
+		} else if _, err = rawTensor(in.Name, in.Datatype, nil); err == nil {
+			t.data, err = flatten(in.Name, in.Data, size)
 		}
 		if err != nil {
-			fail(w, r, err)
-			return
+			return nil, nil, err
 		}
+		inputs[n] = t
+	}
+	if len(raw) > 0 {
+		return nil, nil, fault.Field(fault.Invalid, "inputs", "inputs: %d bytes after the JSON belong to no input", len(raw))
 	}
 	asked := make([]string, len(q.Outputs))
+	asBytes := map[string]bool{}
 	for n, o := range q.Outputs {
 		asked[n] = o.Name
+		asBytes[o.Name] = isTrue(o.Parameters.BinaryData) || o.Parameters.BinaryData == nil && isTrue(q.Parameters.BinaryDataOutput)
 	}
 	outputs, err := wantedOutputs(asked)
 	if err != nil {
-		fail(w, r, err)
-		return
+		return nil, nil, err
 	}
 	scores, err := i.s.infer(m, inputs)
 	if err != nil {
-		fail(w, r, err)
-		return
+		return nil, nil, err
 	}
-	a := struct {
-		ModelName    string        `json:"model_name"`
-		ModelVersion string        `json:"model_version"`
-		ID           string        `json:"id,omitempty"`
-		Outputs      []inferOutput `json:"outputs"`
-	}{inferenceModel, m.Version(), q.ID, nil}
+	a = &inferResponse{inferenceModel, m.Version(), q.ID, nil}
 	for _, name := range outputs {
-		o := inferOutput{Name: name, Shape: []int{len(scores)}, Datatype: "FP64"}
-		if name == outputVerdict {
+		o := inferOutput{Name: name, Shape: []int{len(scores)}, Datatype: outputDatatype(name)}
+		switch {
+		case asBytes[name] || len(asked) == 0 && isTrue(q.Parameters.BinaryDataOutput):
+			from := len(binary)
+			binary = appendOutput(binary, name, scores)
+			o.Parameters = map[string]int{"binary_data_size": len(binary) - from}
+		case o.Datatype == "BYTES":
 			verdicts := make([]string, len(scores))
 			for n := range scores {
 				verdicts[n] = string(scores[n].Verdict)
 			}
-			o.Datatype, o.Data = "BYTES", verdicts
-		} else {
+			o.Data = verdicts
+		default:
 			o.Data = floats(name, scores)
 		}
 		a.Outputs = append(a.Outputs, o)
 	}
-	writeJSON(w, http.StatusOK, a)
+	return a, binary, nil
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+// readInfer reads a request and the raw bytes after its JSON.
+func readInfer(r *http.Request) (q *inferRequest, raw []byte, err error) {
+	b, err := readBody(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s := r.Header.Get(inferenceHeader); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 0 || n > len(b) {
+			return nil, nil, fault.Field(fault.Invalid, inferenceHeader, "%s: want the length of the JSON, 0 to %d", inferenceHeader, len(b))
+		}
+		b, raw = b[:n], b[n:]
+	}
+	q = &inferRequest{}
+	return q, raw, parseJSON(b, q)
 }
 
 // readJSON reads a request's body into v.
@@ -218,10 +290,41 @@ func readJSON(r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, v); err != nil {
+	return parseJSON(b, v)
+}
+
+// parseJSON reads JSON, and NaN as null where a number is missing: clients in
+// Python write it so.
+func parseJSON(b []byte, v any) error {
+	err := json.Unmarshal(b, v)
+	if err != nil && bytes.Contains(b, []byte("NaN")) {
+		err = json.Unmarshal(nullForNaN(b), v)
+	}
+	if err != nil {
 		return fault.Field(fault.Invalid, "body", "body: %w", err)
 	}
 	return nil
+}
+
+// nullForNaN replaces NaN by null, outside of strings.
+func nullForNaN(b []byte) []byte {
+	out := make([]byte, 0, len(b)+len(b)/8)
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch {
+		case quoted && b[i] == '\\' && i+1 < len(b):
+			out = append(out, b[i])
+			i++
+		case b[i] == '"':
+			quoted = !quoted
+		case !quoted && bytes.HasPrefix(b[i:], []byte("NaN")):
+			out = append(out, "null"...)
+			i += 2
+			continue
+		}
+		out = append(out, b[i])
+	}
+	return out
 }
 
 // flatten reads the numbers of a tensor, flat or nested, row by row; null is

@@ -111,8 +111,19 @@ func gatewayError(err error) error {
 }
 
 // errMethod is the answer to a path's wrong HTTP method.
-func errMethod() error {
-	return &statusError{newStatus(codes.Unimplemented, reasonNoRoute, "", "the path does not take this HTTP method"), http.StatusMethodNotAllowed}
+func errMethod(allow ...string) error {
+	return &statusError{newStatus(codes.Unimplemented, reasonNoRoute, "", "the path does not take this HTTP method"), http.StatusMethodNotAllowed, allow}
+}
+
+// allowed are the HTTP methods of a route.
+func allowed(route string) []string {
+	switch route {
+	case "LookupIps", "ScoreRows":
+		return []string{http.MethodPost}
+	case "LatestFeed", "ExportFeed":
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return []string{http.MethodGet}
 }
 
 func errTooLarge() error {
@@ -128,6 +139,19 @@ func httpStatus(err error, st *status.Status) int {
 	return runtime.HTTPStatusFromCode(st.Code())
 }
 
+// setAllow names the methods that a path takes, where it was asked by another.
+func setAllow(h http.Header, r *http.Request, err error) {
+	var made *statusError
+	if !errors.As(err, &made) || made.http != http.StatusMethodNotAllowed {
+		return
+	}
+	methods := made.allow
+	if len(methods) == 0 {
+		methods = allowed(route(r))
+	}
+	h.Set("Allow", strings.Join(methods, ", "))
+}
+
 // writeError writes an error as the JSON of a google.rpc.Status.
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	st := toStatus(err)
@@ -136,6 +160,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		o.err = err
 	}
 	h := w.Header()
+	setAllow(h, r, err)
 	if st.Code() == codes.Unauthenticated {
 		h.Set("WWW-Authenticate", "Bearer")
 	}

@@ -75,10 +75,12 @@ func withDetails(st *status.Status, info *errdetails.ErrorInfo, bad *errdetails.
 }
 
 // statusError is an error that is a status already; http is its HTTP status
-// where that does not follow from the code.
+// where that does not follow from the code, allow the methods that a path takes
+// where it was asked by another.
 type statusError struct {
-	st   *status.Status
-	http int
+	st    *status.Status
+	http  int
+	allow []string
 }
 
 func (e *statusError) Error() string              { return e.st.Message() }
