@@ -28,18 +28,24 @@ const collapsed = 1.6
 // run in a process of its own, and reports the median over the pairs of the
 // ratios Sluice/XGBoost: seconds from rows in memory to the model, processor
 // seconds, peak memory. The trees must be equal. Set SLUICE_COMPARE to
-// rows,rounds,threads,pairs (1000000,100,2,5 for example).
+// rows,rounds,threads,pairs (1000000,100,2,5 for example), with ,exact after it
+// for that tree method.
 func TestCompareSpeed(t *testing.T) {
 	spec := os.Getenv("SLUICE_COMPARE")
 	if spec == "" {
 		t.Skip("set SLUICE_COMPARE=rows,rounds,threads,pairs to compare speed with the installed XGBoost")
 	}
 	var rows, rounds, threads, pairs int
-	if _, err := fmt.Sscanf(spec, "%d,%d,%d,%d", &rows, &rounds, &threads, &pairs); err != nil {
+	numbers, isExact := strings.CutSuffix(spec, ",exact")
+	method := Hist
+	if isExact {
+		method = Exact
+	}
+	if _, err := fmt.Sscanf(numbers, "%d,%d,%d,%d", &rows, &rounds, &threads, &pairs); err != nil {
 		t.Fatalf("SLUICE_COMPARE=%s: expected rows,rounds,threads,pairs: %v", spec, err)
 	}
 	folder := t.TempDir()
-	writeCompareCase(t, folder, rows, rounds, threads)
+	writeCompareCase(t, folder, method, rows, rounds, threads)
 	var ours, theirs []effort
 	for i := range pairs {
 		if i%2 == 0 {
@@ -87,11 +93,11 @@ func median(v []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-func writeCompareCase(t *testing.T, folder string, rows, rounds, threads int) {
+func writeCompareCase(t *testing.T, folder, method string, rows, rounds, threads int) {
 	t.Helper()
 	x, y, names := madeUpRows(rows, 42)
 	c := randomCase{
-		Params: map[string]any{"objective": BinaryLogistic, "tree_method": Hist, "nthread": threads, "max_depth": 6, "eta": 0.3, "max_bin": 256},
+		Params: map[string]any{"objective": BinaryLogistic, "tree_method": method, "nthread": threads, "max_depth": 6, "eta": 0.3, "max_bin": 256},
 		Rounds: rounds, Cols: len(names), train: randomRows{x: x, y: y},
 	}
 	c.write(t, folder)

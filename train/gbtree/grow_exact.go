@@ -62,7 +62,8 @@ type exactGrower struct {
 	eta     float32
 
 	position []int32 // node of each row
-	dropped  []bool  // rows left out by subsample; nil without
+	rows     []exactRow
+	dropped  []bool // rows left out by subsample; nil without
 	tree     treeBuilder
 	nodes    []exactNode
 }
@@ -168,27 +169,43 @@ func (g *exactGrower) sumNodes(ids []int32, gpair []gradientPair) {
 	}
 }
 
+// exactRow is what a walk over a column needs of a row: its node, counted from
+// the first of the level and negative if that cannot be split any more, and its
+// gradients.
+type exactRow struct {
+	at   int32
+	g, h float32
+}
+
 // scan is where the walk over one column stands in one node.
 type scan struct {
-	sum  gradStats
-	last float32
+	sum, node gradStats // of the values passed, of the node
+	last      float32   // the value passed last
+	rootGain  float32
+	closed    bool // the feature may not be used here
 }
 
 // findSplits walks over the sorted columns, for all nodes of a level at once.
 func (g *exactGrower) findSplits(level, features []int32, gpair []gradientPair) {
 	first := level[0]
 	width := int(level[len(level)-1]-first) + 1
-	open := make([]bool, width)
-	for _, id := range level {
-		open[id-first] = true
+	if g.rows == nil {
+		g.rows = make([]exactRow, g.d.rows)
+	}
+	for r, p := range gpair {
+		g.rows[r] = exactRow{max(-1, g.position[r]-first), p.g, p.h}
+		if g.dropped != nil && g.dropped[r] {
+			g.rows[r].at = -1
+		}
 	}
 	best := make([]split, len(features)*width)
 	parallel(g.threads, len(features), func(i int) {
-		w := columnWalk{
-			g: g, first: first, open: open, f: features[i], gpair: gpair,
-			scans: make([]scan, width), best: best[i*width : (i+1)*width],
+		w := columnWalk{g: g, first: first, f: features[i], scans: make([]scan, width), best: best[i*width : (i+1)*width]}
+		for at := range w.scans {
+			n := &g.nodes[int(first)+at]
+			w.scans[at] = scan{node: n.sum, rootGain: n.rootGain, closed: !n.path.allows(w.f)}
 		}
-		w.run(level)
+		w.run()
 	})
 	for _, id := range level {
 		n := &g.nodes[id]
@@ -203,82 +220,91 @@ func (g *exactGrower) findSplits(level, features []int32, gpair []gradientPair) 
 // columnWalk looks for splits on one feature.
 type columnWalk struct {
 	g     *exactGrower
-	first int32
-	open  []bool // by node, counted from first: belongs to the level
+	first int32 // node of the first scan
 	f     int32
-	gpair []gradientPair
 	scans []scan
 	best  []split
 }
 
-func (w *columnWalk) run(level []int32) {
+func (w *columnWalk) run() {
 	col := w.g.columns[w.f]
 	complete := w.g.d.present[w.f] == w.g.d.rows
 	constant := len(col) > 0 && col[0].key == col[len(col)-1].key
 	if !complete && !constant {
-		for _, e := range col {
-			w.step(e, false)
+		for i := range col {
+			w.step(&col[i], false)
 		}
-		w.end(level, false)
+		w.end(false)
 	}
 	for i := len(col) - 1; i >= 0; i-- {
-		w.step(col[i], true)
+		w.step(&col[i], true)
 	}
-	w.end(level, true)
+	w.end(true)
 }
 
 // step takes the next value; backward walks come from the largest.
-func (w *columnWalk) step(e keyed, backward bool) {
-	g := w.g
-	id := g.position[e.aux]
-	at := int(id - w.first)
-	if at < 0 || at >= len(w.open) || !w.open[at] || g.dropped != nil && g.dropped[e.aux] {
+func (w *columnWalk) step(e *keyed, backward bool) {
+	row := &w.g.rows[e.aux]
+	if row.at < 0 {
 		return
 	}
-	n := &g.nodes[id]
-	if !n.path.allows(w.f) {
+	s := &w.scans[row.at]
+	if s.closed {
 		return
 	}
-	s := &w.scans[at]
-	v := e.key
-	if s.sum.h != 0 && v != s.last {
-		threshold := float32(float32(v+s.last) * 0.5)
-		if threshold == v {
-			threshold = s.last
+	if s.sum.h != 0 && e.key != s.last {
+		if loss := w.loss(s, row.at, backward); w.best[row.at].replacedBy(loss) {
+			threshold := float32(float32(e.key+s.last) * 0.5)
+			if threshold == e.key {
+				threshold = s.last
+			}
+			w.keep(s, row.at, loss, threshold, backward)
 		}
-		w.try(n, at, s.sum, threshold, backward)
 	}
-	p := w.gpair[e.aux]
-	s.sum.g += float64(p.g)
-	s.sum.h += float64(p.h)
-	s.last = v
+	s.sum.g += float64(row.g)
+	s.sum.h += float64(row.h)
+	s.last = e.key
 }
 
 // end tries to put all present values on one side and starts afresh.
-func (w *columnWalk) end(level []int32, backward bool) {
-	for _, id := range level {
-		at := int(id - w.first)
-		s := &w.scans[at]
-		gap := abs32(s.last) + rtEps
-		if backward {
-			gap = -gap
+func (w *columnWalk) end(backward bool) {
+	for i := range w.scans {
+		s, at := &w.scans[i], int32(i)
+		if loss := w.loss(s, at, backward); w.best[at].replacedBy(loss) {
+			gap := abs32(s.last) + rtEps
+			if backward {
+				gap = -gap
+			}
+			w.keep(s, at, loss, s.last+gap, backward)
 		}
-		w.try(&w.g.nodes[id], at, s.sum, s.last+gap, backward)
 		s.sum = gradStats{}
 	}
 }
 
-func (w *columnWalk) try(n *exactNode, at int, sum gradStats, threshold float32, backward bool) {
-	r := w.g.reg
-	other := n.sum.sub(sum)
-	left, right := sum, other
+// sides are the sums to the left and right of where a walk stands.
+func (s *scan) sides(backward bool) (left, right gradStats) {
 	if backward {
-		left, right = other, sum
+		return s.node.sub(s.sum), s.sum
 	}
-	loss := r.splitGain(w.f, n.bounds, left, right) - n.rootGain
-	if b := &w.best[at]; b.replacedBy(loss) {
-		*b = split{loss: loss, feature: w.f, defaultLeft: backward, threshold: threshold, left: left, right: right}
+	return s.sum, s.node.sub(s.sum)
+}
+
+// loss is what a split where the walk stands would remove.
+func (w *columnWalk) loss(s *scan, at int32, backward bool) float32 {
+	r := w.g.reg
+	left, right := s.sides(backward)
+	if !r.simple() {
+		return r.splitGain(w.f, w.g.nodes[w.first+at].bounds, left, right) - s.rootGain
 	}
+	if !(left.h > 0 && right.h > 0 && left.h >= r.minChildWeight && right.h >= r.minChildWeight) {
+		return float32(math.Inf(-1))
+	}
+	return pairGain(left.g, left.h, right.g, right.h, r.lambda) - s.rootGain
+}
+
+func (w *columnWalk) keep(s *scan, at int32, loss, threshold float32, backward bool) {
+	left, right := s.sides(backward)
+	w.best[at] = split{loss: loss, feature: w.f, defaultLeft: backward, threshold: threshold, left: left, right: right}
 }
 
 // move sends every row of a node that was split to a child.
