@@ -3,9 +3,15 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"sluice/featurestore/fault"
+	"sluice/train/evaluation"
 	"sluice/train/gbtree"
 	"sluice/train/pipeline"
 )
@@ -40,6 +46,29 @@ func readParams(path string) (gbtree.Params, int, error) {
 		err = fault.Wrap(err, "%s", path)
 	}
 	return p, rounds, err
+}
+
+// readGates reads the gates over the usual ones; min_precision is the target
+// unless the file says otherwise.
+func readGates(path string, target float64) (evaluation.GateConfig, error) {
+	g := evaluation.DefaultGates()
+	g.MinPrecision = target
+	if path == "" {
+		return g, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return g, fault.Field(fault.Invalid, "gates", "--gates: %w", err)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&g); err != nil && !errors.Is(err, io.EOF) {
+		return g, fault.Field(fault.Invalid, "gates", "%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := g.Validate(); err != nil {
+		return g, fault.Wrap(err, "%s", path)
+	}
+	return g, nil
 }
 
 // readRunParams are the parameters of a run, with the defaults of one.

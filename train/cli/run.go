@@ -91,6 +91,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	columns := fs.String("columns", "twelve", "`COLUMNS` of the model: twelve, or names")
 	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters (num_boost_round among them)")
 	tune := fs.Bool("tune", false, "search the parameters by cross-validation grouped by IP within the training months")
+	gates := fs.String("gates", "", "YAML `FILE` of what a version must reach: min_precision, precision_bound, not_worse_than_rules, max_psi, …")
 	seed := fs.Int64("seed", 0, "`N` that every draw starts from")
 	target := fs.Float64("target-precision", 0.8, "precision that the operating point must hold, in (0, 1)")
 	withGrid := fs.Bool("grid", false, "add the published study's splits to the report")
@@ -110,6 +111,9 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		}
 		var err error
 		if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
+			return err
+		}
+		if c.Gates, err = readGates(*gates, *target); err != nil {
 			return err
 		}
 		if c.Columns, err = parseColumns(*columns); err != nil {
