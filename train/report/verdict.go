@@ -22,6 +22,10 @@ func Verdict(e *evaluation.Evaluation) string {
 			test, pct(float64(t.Precision)), pct(float64(e.Target)), pct(float64(t.Recall)))
 		var rivals []string
 		for _, c := range []*evaluation.Paired{s.Comparison.Rules, s.Comparison.ListedBefore, s.Comparison.Champion} {
+			if c == s.Comparison.Rules && c != nil && s.Rules.OperatingPoint.Abstains {
+				out += "; no rules reach the target"
+				continue
+			}
 			if c != nil {
 				rivals = append(rivals, map[evaluation.Verdict]string{
 					evaluation.Better: "better than ", evaluation.NotDistinguishable: "not distinguishable from ", evaluation.Worse: "worse than ",
