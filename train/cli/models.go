@@ -27,7 +27,8 @@ that came later are added with train features build --labels. Writes nothing.`,
 train evaluate --model 2024-07-0123456789ab --months 2024-08,2024-09 --json
 train evaluate --model rules --months 2024-08
 train evaluate --model listed-before --months 2024-08 --labels 'blacklist-*.txt'
-train evaluate --grid --months 2024-06,2024-07,2024-08`,
+train evaluate --grid --months 2024-06,2024-07,2024-08
+train evaluate --backtest 2 --labels 'blacklist-*.txt'`,
 		setup: setupEvaluate,
 	}, {
 		name:    "compare",
@@ -63,8 +64,10 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 	labels := list{}
 	fs.Var(&labels, "labels", "AbuseIPDB export `FILES` of earlier months, to measure what was listed before")
 	grid := fs.Bool("grid", false, "the published study's splits of two or three months: .8/.2 by row and by address, month to month")
-	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters for --grid")
-	seed := fs.Int64("seed", 0, "`N` that the grid's draws start from")
+	backtest := fs.Int("backtest", 0, "train on `N` months and test on the next, for every labelled month of the store")
+	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters for --grid and --backtest")
+	seed := fs.Int64("seed", 0, "`N` that draws start from")
+	tune := fs.Bool("tune", false, "search the parameters of each --backtest split within its training months")
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "evaluate takes no %q; see train evaluate --help", args[0])
@@ -73,14 +76,26 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 		if err != nil {
 			return err
 		}
-		if len(ms) == 0 {
+		if len(ms) == 0 && *backtest == 0 {
 			return fault.Field(fault.Usage, "months", "evaluate needs --months; see train evaluate --help")
 		}
+		exports, err := expandGlobs("labels", labels.values)
+		if err != nil {
+			return err
+		}
 		e.events.begin("evaluate")
-		if *grid {
-			c := pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads), Seed: *seed}
+		if *grid || *backtest != 0 {
+			c := pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads), Seed: *seed, Tune: *tune}
 			if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
 				return err
+			}
+			if *backtest != 0 {
+				splits, err := pipeline.Backtest(ctx, c, *backtest, e.events.send)
+				if err != nil {
+					return err
+				}
+				e.events.result(splits, func(w io.Writer) { printFigures(w, e.events.figures) })
+				return nil
 			}
 			rows, err := pipeline.Grid(ctx, c, ms, e.events.send)
 			if err != nil {
@@ -88,10 +103,6 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 			}
 			e.events.result(rows, func(w io.Writer) { printGrid(w, rows) })
 			return nil
-		}
-		exports, err := expandGlobs("labels", labels.values)
-		if err != nil {
-			return err
 		}
 		split, err := pipeline.Evaluate(ctx, pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads)}, *model, ms, e.events.send)
 		if err != nil {

@@ -94,6 +94,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	gates := fs.String("gates", "", "YAML `FILE` of what a version must reach: min_precision, precision_bound, not_worse_than_rules, max_psi, …")
 	seed := fs.Int64("seed", 0, "`N` that every draw starts from")
 	target := fs.Float64("target-precision", 0.8, "precision that the operating point must hold, in (0, 1)")
+	backtest := fs.Bool("backtest", false, "add every other labelled month of the store to the report, each measured by a model of the months before it")
 	withGrid := fs.Bool("grid", false, "add the published study's splits to the report")
 	dry := fs.Bool("dry-run", false, "say what would be read and done, and stop")
 	demo := fs.Bool("demo", false, "run on three simulated months")
@@ -105,7 +106,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if *target <= 0 || *target >= 1 {
 			return fault.Field(fault.Usage, "target-precision", "--target-precision %v: want a share between 0 and 1, as in 0.8", *target)
 		}
-		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Who: who(), World: featurestore.Real}
+		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Who: who(), World: featurestore.Real}
 		if *simulated {
 			c.World = featurestore.Simulated
 		}

@@ -47,8 +47,11 @@ type Config struct {
 	Threads int
 	Memory  int64 // bytes that reading logs may take; 0 means the default
 	Grid    bool  // add the published splits to the report
-	DryRun  bool
-	Who     string
+	// Backtest adds every other labelled month of the store to the report,
+	// each measured by a model of as many months before it.
+	Backtest bool
+	DryRun   bool
+	Who      string
 	// Demonstration puts a version in service though a gate held it back, so
 	// that the whole road can be seen; for simulated worlds only.
 	Demonstration bool

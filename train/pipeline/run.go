@@ -233,6 +233,7 @@ type inputs struct {
 	Rounds    int           `json:"num_boost_round"`
 	Tune      bool          `json:"tune"`
 	Grid      bool          `json:"grid,omitempty"`
+	Backtest  []string      `json:"backtest,omitempty"` // months whose rows it stands on, by checksum
 	Seed      int64         `json:"seed"`
 	Target    float64       `json:"target_precision"`
 
@@ -253,6 +254,11 @@ func (c *Config) inputs(st *featurestore.Store, train, test *table) inputs {
 		if slices.Contains(c.Train, m.Month) || slices.Contains(c.Test, m.Month) {
 			in.Labels = append(in.Labels, m.Labels.Definition)
 			in.Options = append(in.Options, m.Options)
+		}
+	}
+	if c.Backtest {
+		for _, m := range st.Manifest().Months {
+			in.Backtest = append(in.Backtest, m.Month.String()+" "+m.SHA256)
 		}
 	}
 	slices.Sort(in.Labels)

@@ -115,9 +115,9 @@ func (w *work) fitThresholds() error {
 	return nil
 }
 
-// evaluate measures the model, the rules and last month's list on the test
+// split measures the model, the rules and last month's list on the test
 // months.
-func (w *work) evaluate() (*evaluation.Evaluation, error) {
+func (w *work) split() (evaluation.Split, error) {
 	begun := time.Now()
 	in := testInput(w.store, w.test, probabilities(w.predictor, w.test, w.Threads), w.lists)
 	in.Months = evaluation.Months{Train: monthNames(w.Train), Test: monthNames(w.Test)}
@@ -130,6 +130,16 @@ func (w *work) evaluate() (*evaluation.Evaluation, error) {
 	in.Seen = seen(w.train, w.test)
 	in.Champion = w.championFlags()
 	s, err := evaluation.Evaluate(w.ctx, in, evaluation.Options{Seed: uint64(w.Seed), Threads: w.Threads, Target: w.TargetPrecision})
+	if err == nil {
+		w.stage("evaluate", begun, "%d rows of %s, %d bootstrap draws by IP", s.Rows.Rows, monthSpan(w.Test), s.Intervals.Draws)
+	}
+	return s, err
+}
+
+// evaluate judges the version: its own split first, then those of a backtest
+// where one is asked for.
+func (w *work) evaluate() (*evaluation.Evaluation, error) {
+	s, err := w.split()
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +152,13 @@ func (w *work) evaluate() (*evaluation.Evaluation, error) {
 		facts.MaxPSI, facts.MaxPSIFeature = w.drift.Months[n-1].Max(w.drift.Columns)
 	}
 	ev.Gate = evaluation.Judge(ev.Main(), w.Gates, facts)
-	w.stage("evaluate", begun, "%d rows of %s, %d bootstrap draws by IP", s.Rows.Rows, monthSpan(w.Test), s.Intervals.Draws)
+	if w.Backtest {
+		earlier, err := backtest(w.ctx, w.Config, w.store, len(w.Train), w.Test[0], w.lists, w.sink)
+		if err != nil {
+			return nil, err
+		}
+		ev.Splits = append(ev.Splits, earlier...)
+	}
 	return ev, nil
 }
 
@@ -213,6 +229,9 @@ func seen(train, test *table) []bool {
 // championFlags are the serving model's verdicts on the test rows; nil without
 // one, or where it needs other columns.
 func (w *work) championFlags() []bool {
+	if w.registry == nil {
+		return nil
+	}
 	name, err := w.registry.Champion()
 	if err != nil || name == "" {
 		return nil
