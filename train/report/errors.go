@@ -77,22 +77,38 @@ func reasonSentence(d Dossier) string {
 	return "What spoke " + side + " most: " + joined(reasons) + "."
 }
 
+// maxBars bounds the bars of an hourly series; longer ones sum several hours a
+// bar.
+const maxBars = 96
+
 func hoursFigure(d Dossier, i int) figure {
 	var counts []float64
 	edges := []float64{0}
 	t := newTable("Requests per hour", th("Hour, UTC"), thNum("Requests", ""))
-	for k, h := range d.Hours {
-		counts = append(counts, float64(h.Requests))
-		edges = append(edges, float64(k+1))
-		if len(t.rows) < 48 {
-			t.add(name(h.Hour), plainNum(count(h.Requests)))
+	each := every(len(d.Hours), maxBars)
+	for k := 0; k < len(d.Hours); k += each {
+		var n int64
+		part := d.Hours[k:min(k+each, len(d.Hours))]
+		for _, h := range part {
+			n += h.Requests
 		}
+		counts = append(counts, float64(n))
+		edges = append(edges, float64(k+len(part)))
+		label := part[0].Hour
+		if len(part) > 1 {
+			label += " to " + part[len(part)-1].Hour
+		}
+		t.add(name(label), plainNum(count(n)))
+	}
+	bar := "requests per hour"
+	if each > 1 {
+		bar = fmt.Sprintf("requests per %d hours", each)
 	}
 	return figure{
 		svg: chart.Histogram{
-			Head: chart.Head{ID: fmt.Sprintf("hours-%d", i), Title: "Requests per hour", Desc: "Requests of " + d.IP + " per hour with any, in order of time.", Size: chart.Size{Width: 400, Height: 200}},
+			Head: chart.Head{ID: fmt.Sprintf("hours-%d", i), Title: "Requests per hour", Desc: "Requests of " + d.IP + ", hour by hour with any, in order of time.", Size: chart.Size{Width: 400, Height: 200}},
 			X:    chart.Axis{Label: "hours with requests, in order"}, Y: chart.Axis{Label: "requests"},
-			Edges: edges, Sets: []chart.HistogramSet{{Name: "requests", Colour: 1, Counts: counts}}, MarkAt: math.NaN(),
+			Edges: edges, Sets: []chart.HistogramSet{{Name: bar, Colour: 1, Counts: counts}}, MarkAt: math.NaN(),
 		}.SVG(),
 		caption: fmt.Sprintf("From %s to %s.", d.Hours[0].Hour, d.Hours[len(d.Hours)-1].Hour), data: t,
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"flag"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -343,6 +344,38 @@ func TestDegenerateReport(t *testing.T) {
 	if _, err := Render(Input{Version: "x"}); err == nil {
 		t.Error("an empty evaluation gives no error")
 	}
+}
+
+// A year of months, every error a month of hours long, stays below the limit.
+func TestYearFits(t *testing.T) {
+	in := fixture(t, 2000, 20, 0.9)
+	for len(in.Evaluation.Splits) < 12 {
+		in.Evaluation.Splits = append(in.Evaluation.Splits, in.Evaluation.Splits[0])
+	}
+	s := &in.Evaluation.Splits[0]
+	for len(s.Slices) < 80 {
+		s.Slices = append(s.Slices, s.Slices[len(s.Slices)-1])
+	}
+	for len(in.Drift.Months) < 12 {
+		in.Drift.Months = append(in.Drift.Months, in.Drift.Months[0])
+	}
+	d := in.Errors[0]
+	d.Hours = nil
+	for h := range 744 {
+		d.Hours = append(d.Hours, Hour{fmt.Sprintf("2024-08-%02dT%02d", 1+h/24, h%24), int64(1 + h*h%977)})
+	}
+	in.Errors = nil
+	for range 40 {
+		in.Errors = append(in.Errors, d)
+	}
+	out, err := Render(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.HTML) > MaxHTML*3/4 {
+		t.Errorf("%d bytes, the limit is %d", len(out.HTML), MaxHTML)
+	}
+	t.Logf("%d bytes of HTML, %d of Markdown", len(out.HTML), len(out.Markdown))
 }
 
 func BenchmarkRender(b *testing.B) {
