@@ -176,9 +176,17 @@ func drawModel(t *rapid.T, maxDepth int, categorical bool) *Model {
 	return m
 }
 
+// shorter is full, or less under -short: the race detector is slow.
+func shorter(full, less int) int {
+	if testing.Short() {
+		return less
+	}
+	return full
+}
+
 func TestMarginsLikeTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := drawModel(t, 14, true)
+		m := drawModel(t, shorter(14, 7), true)
 		p, err := NewPredictor(m, PredictorOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -222,7 +230,7 @@ func TestMarginsLikeTwin(t *testing.T) {
 
 func TestContributionsLikeShapley(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := drawModel(t, 7, true)
+		m := drawModel(t, shorter(7, 4), true)
 		m.NumClass, m.Objective, m.BaseScore = 0, "reg:squarederror", []float32{0.25}
 		clear(m.TreeInfo)
 		p, err := NewPredictor(m, PredictorOptions{})
