@@ -17,6 +17,10 @@ const (
 	Bytes Type = "bytes" // a mean of byte counts
 	Ratio Type = "ratio" // a share in [0, 1]
 	Bool  Type = "bool"  // 0 or 1
+
+	Bits    Type = "bits"    // an entropy
+	Seconds Type = "seconds" // a duration
+	Real    Type = "real"    // any other number
 )
 
 // Column describes one column.
@@ -81,9 +85,11 @@ func Names() []string {
 
 // ByName finds a column by name.
 func ByName(name string) (Column, bool) {
-	for _, c := range twelve {
-		if c.Name == name {
-			return c, true
+	for _, list := range [...][]Column{twelve[:], behaviour[:], earlier[:]} {
+		for _, c := range list {
+			if c.Name == name {
+				return c, true
+			}
 		}
 	}
 	if name == Label {

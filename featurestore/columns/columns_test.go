@@ -44,3 +44,27 @@ func TestHashIsStable(t *testing.T) {
 		t.Error("names run together")
 	}
 }
+
+func TestFurtherColumns(t *testing.T) {
+	if got := Stored(); !slices.Equal(got[:NumFeatures], Names()) || !slices.Equal(got[NumFeatures:], BehaviourNames()) {
+		t.Errorf("Stored() = %v", got)
+	}
+	seen := map[string]bool{Label: true}
+	for _, c := range slices.Concat(Twelve(), Behaviour(), Earlier()) {
+		if seen[c.Name] || c.Type == "" || c.Doc == "" {
+			t.Errorf("%q is named twice, or lacks a type or a definition", c.Name)
+		}
+		seen[c.Name] = true
+		if got, ok := ByName(c.Name); !ok || got.Doc != c.Doc {
+			t.Errorf("ByName(%q) = %v, %v", c.Name, got, ok)
+		}
+		if IsEarlier(c.Name) != slices.Contains(EarlierNames(), c.Name) {
+			t.Errorf("IsEarlier(%q)", c.Name)
+		}
+	}
+	for _, n := range EarlierNames() {
+		if slices.Contains(Stored(), n) {
+			t.Errorf("%s is stored unasked", n)
+		}
+	}
+}
