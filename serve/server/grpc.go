@@ -123,7 +123,7 @@ func authorization(ctx context.Context) string {
 func (s *Server) finish(ctx context.Context, transport, method string, begun time.Time, err error) {
 	took := time.Since(begun)
 	code := status.Code(err)
-	s.metrics.observe(transport, method, code.String(), took)
+	s.metrics.observe(transport, method, code, took)
 	level := slog.LevelDebug
 	switch code {
 	case codes.Internal, codes.Unknown, codes.DataLoss:

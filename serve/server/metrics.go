@@ -2,11 +2,13 @@ package server
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc/codes"
 )
 
 // metrics are what /metrics shows. No label ever holds an address or anything
@@ -18,6 +20,7 @@ type metrics struct {
 	scored   prometheus.Counter
 	badRows  prometheus.Counter
 	reloads  *prometheus.CounterVec
+	methods  sync.Map // [2]string to *methodMetrics
 }
 
 func newMetrics(feeds *feedStore, models Models) *metrics {
@@ -75,10 +78,30 @@ func (m *metrics) rowsScored(rows, bad int) {
 	m.badRows.Add(float64(bad))
 }
 
-// observe counts a request.
-func (m *metrics) observe(transport, method, code string, took time.Duration) {
-	m.requests.WithLabelValues(transport, method, code).Inc()
-	m.seconds.WithLabelValues(transport, method).Observe(took.Seconds())
+// methodMetrics are those of one method, found once.
+type methodMetrics struct {
+	ok      prometheus.Counter
+	seconds prometheus.Observer
+}
+
+// observe counts a request. Methods are the service's own names, so there are
+// few.
+func (m *metrics) observe(transport, method string, code codes.Code, took time.Duration) {
+	key := [2]string{transport, method}
+	found, ok := m.methods.Load(key)
+	if !ok {
+		found, _ = m.methods.LoadOrStore(key, &methodMetrics{
+			ok:      m.requests.WithLabelValues(transport, method, codes.OK.String()),
+			seconds: m.seconds.WithLabelValues(transport, method),
+		})
+	}
+	f := found.(*methodMetrics)
+	f.seconds.Observe(took.Seconds())
+	if code == codes.OK {
+		f.ok.Inc()
+		return
+	}
+	m.requests.WithLabelValues(transport, method, code.String()).Inc()
 }
 
 func (m *metrics) handler() http.Handler {

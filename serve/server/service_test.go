@@ -24,6 +24,7 @@ import (
 
 	pb "sluice/proto/sluice/v1"
 	"sluice/serve/feed"
+	"sluice/serve/server/client"
 )
 
 var ctx = context.Background()
@@ -60,7 +61,7 @@ func TestGetIpScore(t *testing.T) {
 			t.Errorf("%s: %v", c.ask, err)
 			continue
 		}
-		back, err := lineOf(got)
+		back, err := client.Line(got)
 		if err != nil || !back.Equal(&c.line) || got.Name != "ips/"+c.line.IP.String() {
 			t.Errorf("%s: %v, %v", c.ask, got, err)
 		}
@@ -95,7 +96,7 @@ func TestIpScoreRoundTrip(t *testing.T) {
 		if err := proto.Unmarshal(b, &again); err != nil {
 			t.Fatal(err)
 		}
-		back, err := lineOf(&again)
+		back, err := client.Line(&again)
 		if err != nil || !back.Equal(&l) {
 			t.Fatalf("%v\n%+v\n%+v", err, back, l)
 		}
@@ -374,7 +375,7 @@ func TestExportAndChanges(t *testing.T) {
 				delete(copied, c.Ip)
 				continue
 			}
-			l, err := lineOf(c.IpScore)
+			l, err := client.Line(c.IpScore)
 			if err != nil || l.IP.String() != c.Ip {
 				t.Fatal(err)
 			}

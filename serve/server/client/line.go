@@ -1,18 +1,19 @@
-package server
+package client
 
 import (
 	"math"
+	"net/netip"
 
 	"sluice/featurestore/fault"
 	pb "sluice/proto/sluice/v1"
 	"sluice/serve/feed"
 )
 
-// lineOf is the line that an IpScore was made from.
-func lineOf(s *pb.IpScore) (feed.Line, error) {
-	ip, err := parseIP("ip", s.GetIp())
+// Line is an IpScore as a line of a feed. Errors: Invalid.
+func Line(s *pb.IpScore) (feed.Line, error) {
+	ip, err := netip.ParseAddr(s.GetIp())
 	if err != nil {
-		return feed.Line{}, err
+		return feed.Line{}, fault.Field(fault.Invalid, "ip", "ip is no address")
 	}
 	l := feed.Line{
 		IP: ip, Confidence: s.GetConfidence(), ModelVersion: s.GetModelVersion(),

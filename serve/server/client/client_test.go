@@ -1,0 +1,259 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "sluice/proto/sluice/v1"
+	"sluice/serve/feed"
+	"sluice/serve/server"
+	"sluice/serve/server/client"
+)
+
+const model = "2024-08-0123456789ab"
+
+var asOf = time.Date(2024, 9, 1, 0, 0, 0, 0, time.UTC)
+
+// lines are n addresses from the from-th, whose scores depend on salt.
+func lines(from, n, salt int) []feed.Line {
+	var out []feed.Line
+	for i := from; i < from+n; i++ {
+		out = append(out, feed.Line{
+			IP: netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), Confidence: float64((i*7919+salt*(i%3))%1000) / 1000,
+			Verdict: feed.NotAbusive, ModelVersion: model, AsOf: asOf, ExpiresAt: asOf.Add(feed.DefaultTTL),
+			Reasons: []feed.Reason{{Feature: fmt.Sprint("feature", i*31%17), Value: float64(i * 7919 % 1009), Contribution: float64(i%13) / 8}},
+			Windows: []feed.Window{},
+		})
+	}
+	return out
+}
+
+func writeFeed(t *testing.T, home string, d feed.Date, lines []feed.Line) {
+	t.Helper()
+	w, err := feed.Open(home).Create(d, model, feed.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Discard()
+	for i := range lines {
+		if err := w.Write(&lines[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Commit(asOf); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// serve runs a service until stop.
+func serve(t *testing.T, home, addr string) (at string, stop func()) {
+	t.Helper()
+	s, err := server.New(context.Background(), server.Config{Dir: home, GRPC: addr, HTTP: "127.0.0.1:0", Poll: 10 * time.Millisecond, Drain: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return s.GRPCAddr(), stop
+}
+
+// flaky is a way to the service that breaks each connection after some bytes.
+func flaky(t *testing.T, to string, after int64) (addr string, broken *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	broken = &atomic.Int64{}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			go func() {
+				_, _ = io.Copy(out, in)
+				_ = out.Close()
+			}()
+			go func() {
+				n, _ := io.CopyN(in, out, after)
+				if n == after {
+					broken.Add(1)
+				}
+				_ = in.Close()
+				_ = out.Close()
+			}()
+		}
+	}()
+	return l.Addr().String(), broken
+}
+
+func same(t *testing.T, c *client.Copy, d feed.Date, want []feed.Line) {
+	t.Helper()
+	if c.Date != d || len(c.Lines) != len(want) {
+		t.Fatalf("the copy is of %s with %d lines, want %s with %d", c.Date, len(c.Lines), d, len(want))
+	}
+	for i := range want {
+		if got := c.Lines[want[i].IP]; !got.Equal(&want[i]) {
+			t.Fatalf("%s differs", want[i].IP)
+		}
+	}
+}
+
+// An ingestion job ends with exactly the feed's lines: after broken connections,
+// differences, a restart of the service, and a feed that is gone.
+func TestSync(t *testing.T) {
+	home := t.TempDir()
+	first := lines(0, 20_000, 1)
+	writeFeed(t, home, "2024-08-30", first)
+	at, stop := serve(t, home, "127.0.0.1:0")
+	way, broken := flaky(t, at, 200_000)
+	c, err := client.New(way, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	var copied client.Copy
+	if changed, err := c.Sync(ctx, &copied); err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	same(t, &copied, "2024-08-30", first)
+	if broken.Load() == 0 {
+		t.Error("no connection broke: the test shows nothing")
+	}
+	if changed, err := c.Sync(ctx, &copied); err != nil || changed {
+		t.Errorf("the same feed again: %v, %v", changed, err)
+	}
+
+	until := func(d feed.Date, want []feed.Line) {
+		t.Helper()
+		for copied.Date != d {
+			// The service needs a moment to load it, and the way may break.
+			if _, err := c.Sync(ctx, &copied); err != nil && status.Code(err) != codes.Unavailable {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		same(t, &copied, d, want)
+	}
+	second := lines(100, 20_100, 1)
+	for i := 0; i < len(second); i += 50 {
+		second[i].Confidence = 0.5
+	}
+	writeFeed(t, home, "2024-08-31", second)
+	until("2024-08-31", second)
+
+	stop()
+	third := lines(0, 300, 2)
+	writeFeed(t, home, "2024-09-01", third)
+	restarted := make(chan struct{})
+	go func() {
+		defer close(restarted)
+		time.Sleep(100 * time.Millisecond)
+		serve(t, home, at)
+	}()
+	until("2024-09-01", third)
+	<-restarted
+
+	// The feed that the copy is of is gone: it is fetched whole.
+	fourth := lines(7, 500, 3)
+	copied.Date = "2024-01-01"
+	writeFeed(t, home, "2024-09-02", fourth)
+	until("2024-09-02", fourth)
+}
+
+// A call waits for a service that is not there yet, and not for ever.
+func TestRetries(t *testing.T) {
+	home := t.TempDir()
+	writeFeed(t, home, "2024-08-30", lines(0, 10, 1))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(addr, client.Options{Timeout: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.GetIpScore(context.Background(), &pb.GetIpScoreRequest{Name: "ips/198.18.0.1"}); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("nobody there: %v", err)
+	}
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		serve(t, home, addr)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if a, err := c.GetIpScore(ctx, &pb.GetIpScoreRequest{Name: "ips/198.18.0.1"}); err != nil || a.GetIp() != "198.18.0.1" {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
+func TestToken(t *testing.T) {
+	home := t.TempDir()
+	writeFeed(t, home, "2024-08-30", lines(0, 10, 1))
+	tokens := home + "/tokens"
+	if err := os.WriteFile(tokens, []byte("job score,feed token-0123456789ab\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.New(context.Background(), server.Config{Dir: home, GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", Tokens: tokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}()
+	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, "wrong": codes.Unauthenticated, "token-0123456789ab": codes.OK} {
+		c, err := client.New(s.GRPCAddr(), client.Options{Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.GetIpScore(ctx, &pb.GetIpScoreRequest{Name: "ips/198.18.0.1"}); status.Code(err) != want {
+			t.Errorf("token %q: %v", token, err)
+		}
+		var copied client.Copy
+		if _, err := c.Sync(ctx, &copied); status.Code(err) != want {
+			t.Errorf("token %q: %v", token, err)
+		}
+		_ = c.Close()
+	}
+}
