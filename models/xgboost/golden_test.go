@@ -28,6 +28,7 @@ type golden struct {
 
 	input, margin, probability, contributions, interactions, ranged []float32
 	leaves                                                          []int32
+	answered                                                        []float32 // Sluice's own margins
 	iterationRange                                                  [2]int
 	importance                                                      map[string]map[string]float64
 }
