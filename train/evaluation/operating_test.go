@@ -88,8 +88,8 @@ func separable(n int, seed uint64) (labels []bool, scores []float64, groups []in
 }
 
 // The promise is kept: on fresh rows of the same kind, the precision at the
-// chosen threshold is below the target in about a tenth of the draws. Looking
-// at many thresholds makes it somewhat more, hence the room.
+// chosen threshold is below the target in about a tenth of the draws; the rest
+// of the room is for chance.
 func TestPromiseIsKept(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: 300 draws")
@@ -108,7 +108,8 @@ func TestPromiseIsKept(t *testing.T) {
 			missed++
 		}
 	}
-	if share := float64(missed) / draws; share > 0.25 {
+	t.Logf("missed in %d of %d draws", missed, draws)
+	if share := float64(missed) / draws; share > 0.16 {
 		t.Errorf("the promise fails in %v of the draws", share)
 	}
 }
