@@ -1,5 +1,7 @@
 package ensemble
 
+import "slices"
+
 // A compiled tree is a Tree laid out for walking. Two layouts share the arrays:
 //
 //   - padded: a complete binary tree of depth levels. The root is node 1; node
@@ -214,11 +216,9 @@ func (t *Tree) CategoriesOf(n int32) (set []int32, ok bool) {
 	if int(n) >= len(t.SplitType) || t.SplitType[n] != 1 {
 		return nil, false
 	}
-	for i, c := range t.CategoriesNodes {
-		if c == n {
-			from := t.CategoriesSegments[i]
-			return t.Categories[from : from+t.CategoriesSizes[i]], true
-		}
+	if i, found := slices.BinarySearch(t.CategoriesNodes, n); found {
+		from := t.CategoriesSegments[i]
+		return t.Categories[from : from+t.CategoriesSizes[i]], true
 	}
 	return nil, true
 }
