@@ -74,6 +74,9 @@ func content(sample []byte, f framer, table bool, limit int) (all []sampleLine) 
 // setUp fits a format to a sample of whole lines.
 func setUp(format string, sample []byte, o Options) *choice {
 	c := &choice{format: format, framer: lines{}}
+	if format == Parquet {
+		return c.fail(fault.New(fault.Unsupported, "Parquet is read from a file, not by lines"))
+	}
 	table := format == CSV || format == TSV
 	all := content(sample, c.framer, table, o.sample)
 	switch format {

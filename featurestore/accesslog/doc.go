@@ -39,6 +39,17 @@
 // Options.MaxLine, or goes on after its end, costs its own line only. In TSV a
 // line break always ends a record. \N is null.
 //
+// parquet is a table with webrequest's columns, one file or the files of a
+// partitioned folder, compressed with snappy, gzip or zstd. Row groups are read
+// by several workers at once, and Log.Only keeps columns that nobody looks at
+// from being decoded. dt may be text, a number, or a timestamp (INT96 too). A
+// "line" is a row, TooLong one whose texts together are longer than
+// Options.MaxLine; a rejected row is handed on as a JSON object, up to ten
+// thousand for each row group. Nested columns are passed over. Every size that
+// the file claims is checked before room is made for it: metadata up to 16 MiB,
+// a page up to 128 MiB and 16 Mi values. Memory is a page and a dictionary of
+// each column and worker.
+//
 // # Which field is which column
 //
 // Several names are known for each column; the first one that the log has is

@@ -30,6 +30,7 @@ type Log struct {
 	ended     error  // what ended the plain bytes within the sample; nil if nothing did
 	end       func() // ends the decompressor; may be nil
 	chosen    *choice
+	table     *table // of a Parquet file, which has no lines
 	blockSize int
 	scanned   atomic.Bool
 	stats     Stats
@@ -64,7 +65,14 @@ func Open(path string, o Options) (*Log, error) {
 		if info.Mode().IsRegular() {
 			size = info.Size()
 		}
-		l, err = newLog(path, file, size, o)
+		switch parquet := size >= 0 && isParquet(file); {
+		case parquet && (o.Format == "" || o.Format == Auto || o.Format == Parquet):
+			l, err = openTable(path, file, size, o)
+		case !parquet && o.Format == Parquet && size != 0:
+			err = fault.Field(fault.Invalid, path, "log %s: it is no Parquet file: it does not begin as one", path)
+		default:
+			l, err = newLog(path, file, size, o)
+		}
 	}
 	if err != nil {
 		file.Close()
@@ -81,6 +89,9 @@ func newLog(name string, r io.Reader, size int64, o Options) (*Log, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
+	}
+	if o.Format == Parquet && size != 0 {
+		return nil, fault.Field(fault.Unsupported, name, "log %s: Parquet is read from a file, not from a pipe; name the file", name)
 	}
 	l := &Log{name: name, size: size, opts: o, blockSize: defaultBlock, raw: &rawReader{r: r, hash: sha256.New()}}
 	if l.plain, l.end, err = decompress(l.raw); err != nil {

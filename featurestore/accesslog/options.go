@@ -17,6 +17,7 @@ const (
 	JSON          = "json"           // one object per line: webrequest's, nginx's, Apache's, Caddy's names
 	CSV           = "csv"            // RFC 4180 with a header; comma or semicolon
 	TSV           = "tsv"            // tab-separated values with a header
+	Parquet       = "parquet"        // a Parquet table with webrequest's columns
 )
 
 // tried is the order in which auto tries the formats; where two read equally
@@ -26,7 +27,7 @@ var tried = []string{JSON, VhostCombined, Combined, CSV, TSV}
 
 // Formats are the names that Options.Format takes.
 func Formats() []string {
-	return []string{Auto, Combined, Common, VhostCombined, JSON, CSV, TSV}
+	return []string{Auto, Combined, Common, VhostCombined, JSON, CSV, TSV, Parquet}
 }
 
 // Defaults of Options.

@@ -57,14 +57,32 @@ func (r *record) fill(req *webrequest.Request) (reason Reason) {
 	if req.IP, reason = clientAddress(alias(r.address()), req.XForwardedFor, r.opts.TrustedProxies); reason != Accepted {
 		return reason
 	}
+	if reason = r.status(req); reason != Accepted {
+		return reason
+	}
+	if reason = r.size(req); reason != Accepted {
+		return reason
+	}
+	r.rest(req)
+	for _, c := range r.sourced {
+		if r.values[c] == nil {
+			req.Nulls |= columnFacts[c].fields
+		}
+	}
+	return Accepted
+}
+
+func (r *record) status(req *webrequest.Request) Reason {
 	status := bytes.TrimSuffix(r.values[colStatus], []byte(".0"))
 	if len(status) > 0 && !isStatus(status) {
 		return BadStatus
 	}
 	req.HTTPStatus = alias(status)
-	if reason = r.size(req); reason != Accepted {
-		return reason
-	}
+	return Accepted
+}
+
+// rest fills what no line is rejected for.
+func (r *record) rest(req *webrequest.Request) {
 	r.request(req)
 	req.CacheStatus = r.str(colCache)
 	req.ContentType = r.str(colType)
@@ -84,12 +102,6 @@ func (r *record) fill(req *webrequest.Request) (reason Reason) {
 	req.AccessMethod = r.present(colAccess)
 	req.AgentType = r.present(colAgentType)
 	req.RefererClass = r.present(colRefererClass)
-	for _, c := range r.sourced {
-		if r.values[c] == nil {
-			req.Nulls |= columnFacts[c].fields
-		}
-	}
-	return Accepted
 }
 
 // address is the logged client address. Caddy before 2.5 wrote it with a port,

@@ -54,6 +54,9 @@ func (l *Log) Scan(ctx context.Context, workers int, each func(worker int, req *
 		return fault.Field(fault.Conflict, l.name, "log %s: it was scanned already; open it again", l.name)
 	}
 	workers = max(workers, 1)
+	if l.table != nil {
+		return l.scanTable(ctx, workers, each)
+	}
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 

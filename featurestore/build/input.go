@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"sluice/featurestore"
@@ -25,7 +26,7 @@ func (b *builder) inputs() ([]*input, error) {
 	var out []*input
 	seen := map[string]bool{}
 	for _, path := range b.Files {
-		in := &input{path: path, id: featurestore.FileID(path), name: filepath.Base(path)}
+		in := &input{path: path, id: featurestore.FileID(path), name: logName(path)}
 		if path == "-" {
 			in.id, in.name = "-", stdinName
 		}
@@ -50,6 +51,16 @@ func (b *builder) inputs() ([]*input, error) {
 		out = append(out, in)
 	}
 	return out, nil
+}
+
+// logName is a file's base name, with the folders of a partitioned table in
+// front of it: all its parts bear the same few names.
+func logName(path string) string {
+	name := filepath.Base(path)
+	for dir := filepath.Dir(path); strings.Contains(filepath.Base(dir), "="); dir = filepath.Dir(dir) {
+		name = filepath.Base(dir) + "/" + name
+	}
+	return name
 }
 
 // hash computes the hash of every file but the standard input.

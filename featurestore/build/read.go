@@ -98,6 +98,7 @@ func (b *builder) read(ctx context.Context, in *input, workers int, memory int64
 	case err != nil:
 		return nil, err
 	default:
+		log.Only(b.needed(log))
 		err := log.Scan(ctx, workers, func(worker int, r *webrequest.Request) error {
 			if worker == 0 {
 				done.Store(log.BytesRead())
@@ -119,6 +120,24 @@ func (b *builder) read(ctx context.Context, in *input, workers int, memory int64
 		return nil, err
 	}
 	return b.writePartial(ctx, agg, sha, info)
+}
+
+const (
+	derivedFields = webrequest.FieldIsPageview | webrequest.FieldIsAPIRequest | webrequest.FieldAccessMethod | webrequest.FieldAgentType | webrequest.FieldRefererClass
+	// counted are the columns that package aggregate looks at.
+	counted = webrequest.FieldDT | webrequest.FieldIP | webrequest.FieldCacheStatus | webrequest.FieldHTTPStatus | webrequest.FieldResponseSize |
+		webrequest.FieldHTTPMethod | webrequest.FieldURIPath | webrequest.FieldURIQuery | webrequest.FieldReferer | webrequest.FieldUserAgent |
+		webrequest.FieldAcceptLanguage | derivedFields
+	// sourced are those that a deriver looks at besides, where it must derive.
+	sourced = webrequest.FieldURIHost | webrequest.FieldContentType | webrequest.FieldXAnalytics
+)
+
+// needed are the columns that must be decoded.
+func (b *builder) needed(log *accesslog.Log) webrequest.Field {
+	if !b.Web.Derive && log.Complete().Has(derivedFields) {
+		return counted
+	}
+	return counted | sourced
 }
 
 // describe puts what the reader found into info, with notes for what a person
