@@ -33,6 +33,7 @@ var definitions = definitionList{
 	{"comparison", "Better, not distinguishable, worse", "The model and its rival flag the same rows at their operating points, both tuned to the same target. If the 95 % interval of the paired difference in recall lies above 0 the model is better, below 0 worse, else not distinguishable."},
 	{"same-precision", "Recall at its precision", "The model's greatest recall on the test months among thresholds whose precision is at least the rival's. In hindsight: nothing was chosen by it."},
 	{"mcnemar", "McNemar", "The exact test on rows where exactly one of two verdicts is right. It treats rows as independent."},
+	{"prevalence", "Precision by the share alone", "What precision would be at the test months' share of reported rows if the rates at which the two labels are flagged were those of the training folds. The rest of a change is the model's."},
 	{"hindsight", "In hindsight", "The threshold that the test months themselves would have chosen. Nothing was chosen by it; it shows what the target costs."},
 	{"coverage", "Coverage", "The share of the split's addresses that have a row in the slice."},
 	{"unseen", "Never seen in training", "The address has no row in the training months."},

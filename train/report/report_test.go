@@ -370,6 +370,21 @@ func TestDegenerateReport(t *testing.T) {
 	}
 }
 
+// By hand: 1,000 rows, half reported, 250 of 300 flagged right. At a tenth of
+// that share precision is .5 * .05 / (.5 * .05 + .1 * .95).
+func TestPrevalence(t *testing.T) {
+	e := evaluation.Evaluation{Operating: evaluation.OperatingChoice{Rows: 1000, Flagged: 300, Precision: 250.0 / 300, Recall: 0.5}}
+	s := evaluation.Split{Rows: evaluation.Rows{Rows: 1000, True: 50, False: 950}}
+	d := document{sections: []section{{"x", "x", []block{prevalenceBlock(&e, &s)}}}}
+	if md := string(d.markdown()); !strings.Contains(md, "**20.8 %**") || !strings.Contains(md, "50.0 % of the training rows") {
+		t.Errorf("%s", md)
+	}
+	s.Rows.True, s.Rows.False = 480, 520
+	if b := prevalenceBlock(&e, &s); b != nil {
+		t.Errorf("like shares are spoken of: %v", b)
+	}
+}
+
 // A year of months, every error a month of hours long, stays below the limit.
 func TestYearFits(t *testing.T) {
 	in := fixture(t, 300, 60, 1.9)

@@ -92,6 +92,9 @@ func verdictBlocks(in Input, s *evaluation.Split) []block {
 	for _, w := range in.Warnings {
 		out = append(out, callout{"note", words("Warning: " + w)})
 	}
+	if b := prevalenceBlock(e, s); b != nil {
+		out = append(out, b)
+	}
 	out = append(out, headlineCards(s), costOfTarget(e, s))
 	if len(e.Gate.Checks) > 0 {
 		t := newTable("Gates, judged on "+joined(s.Months.Test), thDef("Gate", "gate"), th("Result"), thNum("Observed", ""), thNum("Required", ""), th("Why"))
