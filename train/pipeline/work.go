@@ -79,10 +79,9 @@ func (w *work) fitModel() error {
 	if err != nil {
 		return err
 	}
-	if m.Attributes == nil {
-		m.Attributes = map[string]string{}
+	if err := m.SetSchema(ensemble.NewSchema(t.names)); err != nil {
+		return err
 	}
-	m.Attributes["sluice_schema"] = columns.Hash(t.names)
 	w.model, w.predictor = m, p
 	w.stage("train", begun, "%d trees from %d rows (%.1f %% reported)", len(m.Trees), t.len(), 100*float64(t.positives())/float64(t.len()))
 	return nil
