@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -538,7 +539,8 @@ func TestABadFeedDoesNotServe(t *testing.T) {
 	if err := os.WriteFile(f.Path("2024-09-01"), []byte("not a feed"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.home+"/feeds/latest.json", latest, 0o600); err != nil {
+	// At once, as train does it: half a file would be another warning.
+	if err := renameio.WriteFile(s.home+"/feeds/latest.json", latest, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 500 {
