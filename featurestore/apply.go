@@ -52,7 +52,8 @@ type Change struct {
 // PartialName is the name of the partial of a content, read with options and
 // reading, and matched with the attack windows of a digest.
 func PartialName(sha, options, reading, windows string) string {
-	sum := sha256.Sum256([]byte(options + "\n" + reading + "\n" + windows))
+	// Another format is another file: a month whose partials changed is merged.
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d", options, reading, windows, aggregate.FormatVersion))
 	return sha + "-" + hex.EncodeToString(sum[:8]) + ".partial"
 }
 
@@ -266,15 +267,23 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 	for i, p := range partials {
 		paths[i] = s.PartialPath(p)
 	}
+	roll, err := s.rollUp(ctx, m, paths)
+	if err != nil {
+		return nil, err
+	}
+	more, names := enricherOf(labeler)
 	var windows []*aggregate.Window
-	info, err := s.writeMonthFile(ctx, m, columns.Names(), func(write func(*row.Row) error) error {
+	info, err := s.writeMonthFile(ctx, m, append(columns.Stored(), names...), func(write func(*row.Row) error) error {
 		r := row.Row{Key: row.Key{Month: m}}
 		return aggregate.MergeFiles(ctx, paths, m, s.TempDir(), func(win *aggregate.Window, ip netip.Addr, g *aggregate.Group) error {
 			if win.ID != r.Attack {
 				windows = append(windows, win)
 			}
 			r.Attack, r.IP = win.ID, ip
-			r.Values = g.Values(r.Values[:0])
+			r.Values = g.Behaviour(g.Values(r.Values[:0]), roll.Next(win, ip, g))
+			if more != nil {
+				r.Values = more.Enrich(r.Values, ip, time.Unix(win.Start, 0))
+			}
 			r.First, r.Last, r.Hours = g.First, g.Last, g.Hours
 			if labeler != nil {
 				r.Label = labeler.Label(ip, m)
@@ -310,6 +319,13 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 
 // missingReason says which log column some sources lack.
 func missingReason(column string, sources []*Source) string {
+	switch column {
+	case "interarrival_median", "interarrival_spread":
+		return "these rows have a single request"
+	}
+	if columns.IsEarlier(column) {
+		return "no export was known before these rows' windows, or none names their addresses"
+	}
 	c, _ := columns.ByName(column)
 	for _, need := range c.Source {
 		lack := 0
@@ -403,16 +419,44 @@ func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
 	if err != nil {
 		return err
 	}
-	info, err := s.writeMonthFile(ctx, m, was.Columns, func(write func(*row.Row) error) error {
+	// Columns of what was listed earlier are as old as the labels they came
+	// with: they go with them.
+	more, names := enricherOf(l)
+	var kept []string
+	var at []int
+	for i, n := range was.Columns {
+		if !columns.IsEarlier(n) {
+			kept, at = append(kept, n), append(at, i)
+		}
+	}
+	var values []float64
+	info, err := s.writeMonthFile(ctx, m, append(kept, names...), func(write func(*row.Row) error) error {
 		return s.ScanMonth(m, true, func(r *row.Row) error {
 			r.Label = l.Label(r.IP, m)
+			values = values[:0]
+			for _, i := range at {
+				values = append(values, r.Values[i])
+			}
+			if more != nil {
+				values = more.Enrich(values, r.IP, was.windowStart(r.Attack))
+			}
+			r.Values = values
 			return write(r)
 		})
 	})
 	if err != nil {
 		return err
 	}
+	for i := range info.Missing {
+		info.Missing[i].Reason = missingReason(info.Missing[i].Column, nil)
+		for _, c := range was.Missing {
+			if c.Column == info.Missing[i].Column {
+				info.Missing[i].Reason = c.Reason
+			}
+		}
+	}
 	was.SHA256, was.Bytes, was.Labels = info.SHA256, info.Bytes, info.Labels
+	was.Columns, was.Missing = info.Columns, info.Missing
 	was.Labels.Definition = l.Definition()
 	next.setMonth(m, &was)
 	return s.commit(ctx, next, []*MonthInfo{&was})

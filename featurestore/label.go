@@ -2,6 +2,7 @@ package featurestore
 
 import (
 	"net/netip"
+	"time"
 
 	"sluice/featurestore/row"
 )
@@ -13,6 +14,37 @@ type Labeler interface {
 	Label(ip netip.Addr, m row.Month) row.Label
 	// Definition says, in a line, what makes a label true; it is recorded.
 	Definition() string
+}
+
+// Enricher is a Labeler that knows further columns of a row, made of what was
+// known before its window began.
+type Enricher interface {
+	Labeler
+	// EnrichColumns are the columns' names; none switches them off.
+	EnrichColumns() []string
+	// Enrich appends their values for ip in a window that starts at start. It is
+	// called by several goroutines at once.
+	Enrich(dst []float64, ip netip.Addr, start time.Time) []float64
+}
+
+func enricherOf(l Labeler) (Enricher, []string) {
+	if e, ok := l.(Enricher); ok {
+		if names := e.EnrichColumns(); len(names) > 0 {
+			return e, names
+		}
+	}
+	return nil, nil
+}
+
+// windowStart is when an attack of the month began: the window's start, and the
+// month's where rows were given without one.
+func (i *MonthInfo) windowStart(attack string) time.Time {
+	for _, w := range i.Windows {
+		if w.Attack == attack && w.End > 0 {
+			return time.Unix(w.Start, 0).UTC()
+		}
+	}
+	return i.Month.Start(time.UTC)
 }
 
 // Labels describe the label column of a month.

@@ -55,6 +55,10 @@ type Source struct {
 	SHA256       string `json:"sha256"`  // of the file as it is stored, hex
 	Partial      string `json:"partial"` // file in partials/
 	PartialBytes int64  `json:"partial_bytes"`
+	// PartialFormat is the partial's (aggregate.FormatVersion); 0 is that of partials
+	// written before it was recorded, which lack behaviour. A file whose partial is
+	// of an older format is read again when it is named.
+	PartialFormat int `json:"partial_format,omitempty"`
 	// Edits counts how often rows were taken out of the partial by Erase or
 	// Prune.
 	Edits int `json:"edits,omitempty"`

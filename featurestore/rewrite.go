@@ -126,10 +126,18 @@ func (s *Store) rewrite(ctx context.Context, keep func(row.Key) bool, whole func
 // into info; it is false where none are left.
 func (s *Store) rewriteMonth(ctx context.Context, info *MonthInfo, keep func(row.Key) bool) (bool, error) {
 	m := info.Month
+	again, stop, err := s.rollUpAgain(ctx, info)
+	if err != nil {
+		return false, err
+	}
+	defer stop()
 	written, err := s.writeMonthFile(ctx, m, info.Columns, func(write func(*row.Row) error) error {
 		return s.ScanMonth(m, true, func(r *row.Row) error {
 			if !keep(r.Key) {
 				return nil
+			}
+			if err := again(r); err != nil {
+				return err
 			}
 			return write(r)
 		})

@@ -87,6 +87,7 @@ type worker struct {
 	stats   Stats
 	deriver Deriver
 	matcher *attack.Matcher
+	reading reading
 	_       [64]byte // keeps workers' counters off one another's cache lines
 }
 
@@ -128,8 +129,9 @@ func (a *Aggregator) Add(worker int, r *webrequest.Request) error {
 		return nil
 	}
 	w.stats.Kept++
+	f := w.reading.facts(r)
 	for _, i := range wins {
-		w.bytes += int64(w.get(keyOf(i, r.IP)).count(r, &d))
+		w.bytes += int64(w.get(keyOf(i, r.IP)).count(r, &d, &f))
 	}
 	if w.bytes > a.limit {
 		return a.spill(w)

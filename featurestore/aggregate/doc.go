@@ -16,6 +16,13 @@
 // and lines nor on the number of goroutines; floats appear only when a Group
 // is turned into a row's Values, by one division each.
 //
+// Times between requests are exact though files and goroutines cut them
+// anywhere: a group keeps the set of seconds in which it has a request, which
+// merges as every set does, and the gaps are taken when the row is made.
+//
+// What a row has from other rows of its attack (agents shared across addresses,
+// roll-ups of prefixes) needs a second pass over the merged groups; see Rollup.
+//
 // # Distinct values
 //
 // A distinct uri_query or user_agent is kept as its 64-bit SipHash-2-4 under
@@ -30,10 +37,11 @@
 //
 // # Memory
 //
-// A group takes 360 bytes with its entry in the index, and nothing more
-// while it has at most two agents, two queries and one hour. Beyond that a
-// distinct value takes 11 to 22 bytes and an hour 8 to 16. Every goroutine has
-// its own groups; they are merged by Finish.
+// A group takes 536 bytes with its entry in the index, and nothing more while
+// it has at most two agents, two queries, two paths, two seconds and one hour.
+// Beyond that a distinct value takes 11 to 22 bytes, a path 21 to 43, a second
+// or an hour 8 to 16. Every goroutine has its own groups; they are merged by
+// Finish.
 //
 // The package does not parse logs, does not know labels and does not decide
 // where files lie.

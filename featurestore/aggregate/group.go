@@ -55,6 +55,14 @@ type Counts struct {
 	AccessRows                    int64 // requests with an access_method
 
 	First, Last int64 // first and last request, in Unix seconds
+
+	// What behaviour columns need besides; partials of format 1 have none of it.
+	StatusRows                int64 // requests with a three-digit http_status
+	Status3, Status4, Status5 int64 // of them, by the first digit
+	Post                      Share
+	Probe                     Share // Of: requests of files that have uri_path
+	Crawler                   Share
+	Timed                     int64 // requests whose second is in Moments
 }
 
 // add is a+b for two counts, at most the largest int64.
@@ -97,6 +105,14 @@ func (c *Counts) merge(o *Counts) {
 	c.MobileWeb = add(c.MobileWeb, o.MobileWeb)
 	c.MobileApp = add(c.MobileApp, o.MobileApp)
 	c.AccessRows = add(c.AccessRows, o.AccessRows)
+	c.StatusRows = add(c.StatusRows, o.StatusRows)
+	c.Status3 = add(c.Status3, o.Status3)
+	c.Status4 = add(c.Status4, o.Status4)
+	c.Status5 = add(c.Status5, o.Status5)
+	c.Post.merge(o.Post)
+	c.Probe.merge(o.Probe)
+	c.Crawler.merge(o.Crawler)
+	c.Timed = add(c.Timed, o.Timed)
 }
 
 // Group is what requests contribute to one row. The zero value is no requests.
@@ -105,6 +121,8 @@ type Group struct {
 	Agents  []uint64 // hashes of distinct user_agent, ascending; absent is one
 	Queries []uint64 // hashes of distinct non-empty uri_query, ascending
 	Hours   []row.HourCount
+	Paths   []HashCount // requests by hash of uri_path, ascending
+	Moments []int64     // distinct seconds with a request, ascending
 }
 
 // Merge adds o's requests. It is associative and commutative; o is unchanged
@@ -114,6 +132,8 @@ func (g *Group) Merge(o *Group) {
 	g.Agents = union(g.Agents, o.Agents)
 	g.Queries = union(g.Queries, o.Queries)
 	g.Hours = compactHours(append(slices.Clone(g.Hours), o.Hours...))
+	g.Paths = compactTally(append(slices.Clone(g.Paths), o.Paths...))
+	g.Moments = distinctMoments(append(slices.Clone(g.Moments), o.Moments...))
 }
 
 func union(a, b []uint64) []uint64 {
@@ -205,13 +225,15 @@ func distinct(n int, rows int64) float64 {
 // n·log n and at most twice the memory of the result.
 type sum struct {
 	Group
-	agents, queries, hours int // length at which to make distinct next
+	// Lengths at which to make distinct next.
+	agents, queries, hours, paths, moments int
 }
 
 func (s *sum) reset() {
 	s.Counts = Counts{}
 	s.Agents, s.Queries, s.Hours = s.Agents[:0], s.Queries[:0], s.Hours[:0]
-	s.agents, s.queries, s.hours = 0, 0, 0
+	s.Paths, s.Moments = s.Paths[:0], s.Moments[:0]
+	s.agents, s.queries, s.hours, s.paths, s.moments = 0, 0, 0, 0, 0
 }
 
 func (s *sum) merge(o *Group) {
@@ -222,6 +244,16 @@ func (s *sum) merge(o *Group) {
 	if len(s.Hours) > s.hours {
 		s.Hours = compactHours(s.Hours)
 		s.hours = 2*len(s.Hours) + 64
+	}
+	s.Paths = append(s.Paths, o.Paths...)
+	if len(s.Paths) > s.paths {
+		s.Paths = compactTally(s.Paths)
+		s.paths = 2*len(s.Paths) + 64
+	}
+	s.Moments = append(s.Moments, o.Moments...)
+	if len(s.Moments) > s.moments {
+		s.Moments = distinctMoments(s.Moments)
+		s.moments = 2*len(s.Moments) + 64
 	}
 }
 
@@ -242,5 +274,7 @@ func (s *sum) group() *Group {
 	s.Agents = gather(s.Agents, nil, &s.agents)
 	s.Queries = gather(s.Queries, nil, &s.queries)
 	s.Hours = compactHours(s.Hours)
+	s.Paths = compactTally(s.Paths)
+	s.Moments = distinctMoments(s.Moments)
 	return &s.Group
 }

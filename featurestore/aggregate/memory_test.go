@@ -44,11 +44,13 @@ func TestTinyGroupsAllocateNothing(t *testing.T) {
 	var st state
 	r := webrequest.Request{Available: allFields, Time: base, URIQuery: "?a", UserAgent: "x", Referer: "y"}
 	var d webrequest.Derived
+	var m reading
 	n := testing.AllocsPerRun(100, func() {
 		st = state{}
 		for i, q := range []string{"?a", "?b", "", "?a"} {
 			r.URIQuery, r.UserAgent = q, []string{"x", "y"}[i%2]
-			st.count(&r, &d)
+			f := m.facts(&r)
+			st.count(&r, &d, &f)
 		}
 	})
 	if n != 0 {

@@ -23,11 +23,14 @@ import (
 //	offset of the header (8 bytes), its length and CRC-32C (4 bytes each), end magic (8 bytes)
 //
 // Blocks stand in the order of the header's windows, which is that of row keys.
+//
+// Format 2 added what behaviour columns need. A partial of format 1 is read as
+// lacking it.
 const (
 	magic    = "SLPART\x00\x01"
 	endMagic = "SLPEND\x00\x01"
 	// formatVersion stands in the header; the magic only says what the file is.
-	formatVersion = 1
+	formatVersion = 2
 
 	trailerSize = 8 + 4 + 4 + 8
 	blockSize   = 32 << 10 // a block is closed by the record that fills it
@@ -35,6 +38,10 @@ const (
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// FormatVersion is the format that Writer writes. A log file whose partial is of
+// an older one is read again.
+const FormatVersion = formatVersion
 
 // Window is an attack window of a partial, and where its records lie.
 type Window struct {
@@ -328,7 +335,7 @@ func (p *Reader) nextBlock() error {
 	if crc32.Checksum(p.buf, castagnoli) != binary.LittleEndian.Uint32(h[4:]) {
 		return p.corrupt("window %d: a block doesn't match its checksum", p.window)
 	}
-	p.d = decoder{b: p.buf}
+	p.d = decoder{b: p.buf, format: p.head.FormatVersion}
 	return nil
 }
 

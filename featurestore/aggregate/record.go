@@ -23,7 +23,11 @@ type Record struct {
 //	the counts as unsigned varints, first and last as signed ones,
 //	number of agents, agents (8 bytes each, little-endian, ascending),
 //	number of queries, queries likewise,
-//	number of hours, per hour the step from the one before and the requests
+//	number of hours, per hour the step from the one before and the requests,
+//	number of paths, per path its hash and the requests,
+//	number of seconds, per second the step from the one before
+//
+// Format 1 ends after the hours and has the first 18 counts only.
 func appendRecord(b []byte, ip netip.Addr, g *Group) []byte {
 	if ip.Is4() {
 		a := ip.As4()
@@ -48,17 +52,34 @@ func appendRecord(b []byte, ip netip.Addr, g *Group) []byte {
 		b = binary.AppendUvarint(b, uint64(h.Requests))
 		last = h.Hour
 	}
+	b = binary.AppendUvarint(b, uint64(len(g.Paths)))
+	for _, c := range g.Paths {
+		b = binary.LittleEndian.AppendUint64(b, c.Hash)
+		b = binary.AppendUvarint(b, uint64(c.Requests))
+	}
+	b = binary.AppendUvarint(b, uint64(len(g.Moments)))
+	last = g.First
+	for _, t := range g.Moments {
+		b = binary.AppendUvarint(b, uint64(t-last))
+		last = t
+	}
 	return b
 }
 
+// fieldsOfFormat1 is the number of fields in format 1.
+const fieldsOfFormat1 = 18
+
 // fields are the plain counts in the order of the file format.
-func (c *Counts) fields() [18]*int64 {
+func (c *Counts) fields() [29]*int64 {
 	return [...]*int64{
 		&c.Requests, &c.SizeRows, &c.QueryRows, &c.AgentRows,
 		&c.Referer.N, &c.Referer.Of, &c.AcceptLanguage.N, &c.AcceptLanguage.Of,
 		&c.Pageview.N, &c.Pageview.Of, &c.RefererClass.N, &c.RefererClass.Of,
 		&c.Spider.N, &c.Spider.Of,
 		&c.Desktop, &c.MobileWeb, &c.MobileApp, &c.AccessRows,
+		&c.StatusRows, &c.Status3, &c.Status4, &c.Status5,
+		&c.Post.N, &c.Post.Of, &c.Probe.N, &c.Probe.Of, &c.Crawler.N, &c.Crawler.Of,
+		&c.Timed,
 	}
 }
 
@@ -75,8 +96,9 @@ var errRecord = errors.New("a record is damaged")
 
 // decoder reads the records of a block.
 type decoder struct {
-	b   []byte
-	bad bool
+	b      []byte
+	format int
+	bad    bool
 }
 
 func (d *decoder) uvarint() uint64 {
@@ -147,8 +169,12 @@ func (d *decoder) record(r *Record) error {
 		return errRecord
 	}
 	r.IP = ip
-	for _, p := range r.Counts.fields() {
-		*p = d.count()
+	r.Counts = Counts{}
+	fields := r.Counts.fields()
+	for i, p := range fields {
+		if d.format > 1 || i < fieldsOfFormat1 {
+			*p = d.count()
+		}
 	}
 	r.SizeHi, r.SizeLo = d.uvarint(), d.uvarint()
 	r.First, r.Last = d.varint(), d.varint()
@@ -171,10 +197,62 @@ func (d *decoder) record(r *Record) error {
 		requests = add(requests, c.Requests)
 		r.Hours = append(r.Hours, c)
 	}
+	r.Paths, r.Moments = r.Paths[:0], r.Moments[:0]
+	if d.format > 1 {
+		d.paths(r)
+		d.moments(r)
+	}
 	if d.bad || requests != r.Requests || !r.plausible() {
 		return errRecord
 	}
 	return nil
+}
+
+func (d *decoder) paths(r *Record) {
+	n := d.uvarint()
+	if n > uint64(len(d.b)/9) {
+		d.bad = true
+		return
+	}
+	last, requests := uint64(0), int64(0)
+	for ; n > 0 && !d.bad; n-- {
+		if len(d.b) < 8 {
+			d.bad = true
+			return
+		}
+		h := binary.LittleEndian.Uint64(d.b)
+		d.b = d.b[8:]
+		c := HashCount{h, d.count()}
+		if h <= last || c.Requests == 0 {
+			d.bad = true
+		}
+		last, requests = h, add(requests, c.Requests)
+		r.Paths = append(r.Paths, c)
+	}
+	if requests != r.Probe.Of {
+		d.bad = true
+	}
+}
+
+func (d *decoder) moments(r *Record) {
+	n := d.uvarint()
+	if n > uint64(len(d.b)) {
+		d.bad = true
+		return
+	}
+	last := r.First
+	for i := range n {
+		step := d.uvarint()
+		if i > 0 && step == 0 || step > math.MaxInt64 || int64(step) > math.MaxInt64-max(0, last) {
+			d.bad = true
+			return
+		}
+		last += int64(step)
+		r.Moments = append(r.Moments, last)
+	}
+	if last > r.Last {
+		d.bad = true
+	}
 }
 
 // plausible checks what holds for every sum of requests.
@@ -185,5 +263,9 @@ func (g *Group) plausible() bool {
 		within(g.Referer) && within(g.AcceptLanguage) && within(g.Pageview) && within(g.RefererClass) && within(g.Spider) &&
 		add(add(g.Desktop, g.MobileWeb), g.MobileApp) <= g.AccessRows &&
 		int64(len(g.Agents)) <= g.AgentRows && int64(len(g.Queries)) <= g.QueryRows &&
+		g.StatusRows <= g.Requests && add(add(g.Status3, g.Status4), g.Status5) <= g.StatusRows &&
+		within(g.Post) && within(g.Probe) && within(g.Crawler) &&
+		g.Timed <= g.Requests && int64(len(g.Moments)) <= g.Timed && (g.Timed == 0) == (len(g.Moments) == 0) &&
+		int64(len(g.Paths)) <= g.Probe.Of &&
 		(g.SizeRows > 0 || g.SizeHi|g.SizeLo == 0)
 }

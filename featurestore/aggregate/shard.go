@@ -18,6 +18,8 @@ type state struct {
 	agents  set
 	queries set
 	hours   hours
+	paths   tally
+	moments moments
 }
 
 // groupKey is a window's index and an address as 128 bits; canonical IPv4
@@ -103,7 +105,12 @@ func (s *shard) reset() {
 }
 
 // count adds one request to a group and gives the bytes of memory that took.
-func (st *state) count(r *webrequest.Request, d *webrequest.Derived) int {
+func (st *state) count(r *webrequest.Request, d *webrequest.Derived, f *facts) int {
+	grown := 0
+	if st.Requests > 0 {
+		grown = st.moments.add(r.Time, st.First, st.Last)
+	}
+	st.Timed++
 	if st.Requests == 0 {
 		st.First, st.Last = r.Time, r.Time
 	} else {
@@ -114,20 +121,34 @@ func (st *state) count(r *webrequest.Request, d *webrequest.Derived) int {
 		st.addSize(0, uint64(r.ResponseSize))
 		st.SizeRows++
 	}
-	grown := 0
 	if r.Available.Has(webrequest.FieldURIQuery) {
 		st.QueryRows++
-		if !absent(r.URIQuery) {
-			grown += st.queries.add(hashString(r.URIQuery))
+		if f.query != 0 {
+			grown += st.queries.add(f.query)
 		}
 	}
 	if r.Available.Has(webrequest.FieldUserAgent) {
 		st.AgentRows++
-		agent := r.UserAgent
-		if absent(agent) {
-			agent = ""
+		grown += st.agents.add(f.agent)
+		st.Crawler.count(f.crawler)
+	}
+	if r.Available.Has(webrequest.FieldURIPath) {
+		grown += st.paths.add(f.path)
+		st.Probe.count(f.probe)
+	}
+	if f.status != 0 {
+		st.StatusRows++
+		switch f.status {
+		case 3:
+			st.Status3++
+		case 4:
+			st.Status4++
+		case 5:
+			st.Status5++
 		}
-		grown += st.agents.add(hashString(agent))
+	}
+	if r.Available.Has(webrequest.FieldHTTPMethod) {
+		st.Post.count(r.HTTPMethod == "POST")
 	}
 	if r.Available.Has(webrequest.FieldReferer) {
 		st.Referer.count(!absent(r.Referer))
@@ -171,6 +192,8 @@ func (st *state) group(g *Group) {
 		g.Hours = append(g.Hours, row.HourCount{Hour: int64(c.hour), Requests: int64(c.requests)})
 	}
 	g.Hours = compactHours(g.Hours)
+	g.Paths = st.paths.sorted(g.Paths[:0])
+	g.Moments = st.moments.sorted(g.Moments[:0], st.First, st.Last)
 }
 
 // writeTo writes all groups, sorted, as the records of a partial.

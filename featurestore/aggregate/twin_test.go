@@ -6,7 +6,9 @@ import (
 	"math"
 	"math/big"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"sluice/featurestore/attack"
@@ -33,6 +35,7 @@ type twinGroup struct {
 	queries  map[string]bool
 	agents   map[string]bool
 	times    []int64
+	paths    map[string]int64
 }
 
 func newTwin(set *attack.Set, filter webrequest.Filter, d Deriver) *twin {
@@ -51,7 +54,7 @@ func (t *twin) add(r *webrequest.Request) {
 		k := row.Key{Month: w.Month, Attack: w.ID, IP: r.IP}
 		g := t.groups[fmt.Sprint(k)]
 		if g == nil {
-			g = &twinGroup{key: k, with: map[string]int64{}, of: map[string]int64{}, queries: map[string]bool{}, agents: map[string]bool{}}
+			g = &twinGroup{key: k, with: map[string]int64{}, of: map[string]int64{}, queries: map[string]bool{}, agents: map[string]bool{}, paths: map[string]int64{}}
 			t.groups[fmt.Sprint(k)] = g
 		}
 		g.requests++
@@ -80,6 +83,19 @@ func (t *twin) add(r *webrequest.Request) {
 			}
 		}
 		share("referer", r.Available.Has(webrequest.FieldReferer), !null(r.Referer))
+		status := ""
+		if r.Available.Has(webrequest.FieldHTTPStatus) && regexp.MustCompile(`^[1-9]..$`).MatchString(r.HTTPStatus) {
+			status = r.HTTPStatus[:1]
+		}
+		share("3xx", status != "", status == "3")
+		share("4xx", status != "", status == "4")
+		share("5xx", status != "", status == "5")
+		share("post", r.Available.Has(webrequest.FieldHTTPMethod), r.HTTPMethod == "POST")
+		share("probe", r.Available.Has(webrequest.FieldURIPath), r.URIPath == "/.env" || r.URIPath == "/wp-login.php")
+		share("crawler", r.Available.Has(webrequest.FieldUserAgent), strings.Contains(r.UserAgent, "@") || strings.Contains(r.UserAgent, "://"))
+		if r.Available.Has(webrequest.FieldURIPath) {
+			g.paths[r.URIPath]++
+		}
 		share("language", r.Available.Has(webrequest.FieldAcceptLanguage), !null(r.AcceptLang))
 		share("pageview", d.IsPageview != webrequest.Null, d.IsPageview == webrequest.Yes)
 		share("class", d.RefererClass != "", d.RefererClass != "none")
@@ -128,6 +144,7 @@ func (t *twin) rows() []row.Row {
 		r.Values[columns.MobileAppRatio] = share("mobile app")
 		r.Values[columns.NotNullRefererClassRatio] = share("class")
 		r.Values[columns.SpiderRatio] = share("spider")
+		r.Values = append(r.Values, t.behaviour(g, share)...)
 		perHour := map[int64]int64{}
 		for _, at := range g.times {
 			perHour[at/3600]++
@@ -140,6 +157,89 @@ func (t *twin) rows() []row.Row {
 	}
 	slices.SortFunc(out, func(a, b row.Row) int { return a.Key.Compare(b.Key) })
 	return out
+}
+
+// behaviour are the behaviour columns by their definitions.
+func (t *twin) behaviour(g *twinGroup, share func(string) float64) []float64 {
+	v := make([]float64, columns.NumBehaviour)
+	v[columns.Status3xxRatio] = share("3xx")
+	v[columns.Status4xxRatio] = share("4xx")
+	v[columns.Status5xxRatio] = share("5xx")
+	v[columns.PostRatio] = share("post")
+	v[columns.ProbeRatio] = share("probe")
+	v[columns.DeclaredCrawlerRatio] = share("crawler")
+	v[columns.URIPathCount], v[columns.DistinctURIPathRatio], v[columns.URIPathEntropy] = math.NaN(), math.NaN(), math.NaN()
+	if of := g.of["probe"]; of > 0 {
+		v[columns.URIPathCount] = float64(len(g.paths))
+		v[columns.DistinctURIPathRatio] = float64(len(g.paths)) / float64(of)
+		var counts []int64
+		for _, n := range g.paths {
+			counts = append(counts, n)
+		}
+		slices.Sort(counts)
+		h := 0.0
+		for _, n := range counts {
+			p := float64(n) / float64(of)
+			h -= p * math.Log2(p)
+		}
+		v[columns.URIPathEntropy] = math.Round(h*(1<<30)) / (1 << 30)
+	}
+	hours, days := map[int64]bool{}, map[int64]bool{}
+	slices.Sort(g.times)
+	var gaps []float64
+	for i, at := range g.times {
+		hours[at/3600], days[at/86400] = true, true
+		if i > 0 {
+			gaps = append(gaps, float64(at-g.times[i-1]))
+		}
+	}
+	v[columns.ActiveHours], v[columns.ActiveDays] = float64(len(hours)), float64(len(days))
+	v[columns.RequestsPerActiveHour] = float64(g.requests) / float64(len(hours))
+	v[columns.InterarrivalMedian], v[columns.InterarrivalSpread] = math.NaN(), math.NaN()
+	if len(gaps) > 0 {
+		slices.Sort(gaps)
+		quantile := func(q float64) float64 {
+			at := q * float64(len(gaps)-1)
+			low := int(at)
+			if float64(low) == at {
+				return gaps[low]
+			}
+			return gaps[low] + (gaps[low+1]-gaps[low])*(at-float64(low))
+		}
+		v[columns.InterarrivalMedian], v[columns.InterarrivalSpread] = quantile(.5), 0
+		if s := quantile(.25) + quantile(.75); s > 0 {
+			v[columns.InterarrivalSpread] = (quantile(.75) - quantile(.25)) / s
+		}
+	}
+	v[columns.UserAgentIPCount] = math.NaN()
+	if len(g.agents) > 0 {
+		v[columns.UserAgentIPCount] = 0
+	}
+	prefix := func(ip netip.Addr) string {
+		if ip.Is4() {
+			return netip.PrefixFrom(ip, 24).Masked().String()
+		}
+		return netip.PrefixFrom(ip, 64).Masked().String()
+	}
+	for _, o := range t.groups {
+		if o.key.Attack != g.key.Attack {
+			continue
+		}
+		if prefix(o.key.IP) == prefix(g.key.IP) {
+			v[columns.PrefixIPCount]++
+			v[columns.PrefixRequestCount] += float64(o.requests)
+		}
+	}
+	for a := range g.agents {
+		n := 0.0
+		for _, o := range t.groups {
+			if o.key.Attack == g.key.Attack && o.agents[a] {
+				n++
+			}
+		}
+		v[columns.UserAgentIPCount] = max(v[columns.UserAgentIPCount], n)
+	}
+	return v
 }
 
 // ownColumns is a Deriver that takes the log's own derived columns.
@@ -161,8 +261,17 @@ func rowsOf(t testing.TB, partials ...[]byte) []row.Row {
 		readers = append(readers, r)
 	}
 	var out []row.Row
-	err := Merge(readers, 0, func(win *Window, ip netip.Addr, g *Group) error {
-		out = append(out, row.Row{Key: row.Key{Month: win.Month, Attack: win.ID, IP: ip}, Values: g.Values(nil), First: g.First, Last: g.Last, Hours: slices.Clone(g.Hours)})
+	var roll Rollup
+	err := Merge(readers, 0, func(win *Window, ip netip.Addr, g *Group) error { roll.Add(win, ip, g); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	roll.Rewind()
+	for _, r := range readers {
+		r.Seek(0, len(r.head.Windows))
+	}
+	err = Merge(readers, 0, func(win *Window, ip netip.Addr, g *Group) error {
+		out = append(out, row.Row{Key: row.Key{Month: win.Month, Attack: win.ID, IP: ip}, Values: g.Behaviour(g.Values(nil), roll.Next(win, ip, g)), First: g.First, Last: g.Last, Hours: slices.Clone(g.Hours)})
 		return nil
 	})
 	if err != nil {
@@ -182,12 +291,21 @@ func same(a, b []row.Row) error {
 			return fmt.Errorf("row %d: %+v\nwant %+v", i, x, y)
 		}
 		for c := range x.Values {
-			if math.Float64bits(x.Values[c]) != math.Float64bits(y.Values[c]) && !(math.IsNaN(x.Values[c]) && math.IsNaN(y.Values[c])) {
-				return fmt.Errorf("row %d (%v): %s is %v, want %v", i, x.Key, columns.Names()[c], x.Values[c], y.Values[c])
+			if !equal(columns.Stored()[c], x.Values[c], y.Values[c]) && !(math.IsNaN(x.Values[c]) && math.IsNaN(y.Values[c])) {
+				return fmt.Errorf("row %d (%v): %s is %v, want %v", i, x.Key, columns.Stored()[c], x.Values[c], y.Values[c])
 			}
 		}
 	}
 	return nil
+}
+
+// equal wants the same bits; of an entropy, whose twin sums other terms, all but
+// the last unit of 2⁻³⁰.
+func equal(name string, x, y float64) bool {
+	if name == columns.Behaviour()[columns.URIPathEntropy].Name {
+		return math.Abs(x-y) <= 1.0/(1<<30)
+	}
+	return math.Float64bits(x) == math.Float64bits(y)
 }
 
 // partialOf aggregates requests with n workers in the order given.

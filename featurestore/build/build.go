@@ -131,7 +131,7 @@ func (b *builder) plan(inputs []*input) (*featurestore.Change, []*input) {
 	}
 	have := map[string]bool{} // contents that need not be read
 	for _, src := range man.Sources {
-		have[src.SHA256] = src.Options == b.options && src.Reading == b.reading &&
+		have[src.SHA256] = src.PartialFormat == aggregate.FormatVersion && src.Options == b.options && src.Reading == b.reading &&
 			src.WindowsDigest == b.windows.Digest(src.Requests.First, src.Requests.Last)
 	}
 	change := &featurestore.Change{}

@@ -175,7 +175,7 @@ func TestRowsFromLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(got.Columns, columns.Names()) || !slices.IsSortedFunc(got.Rows, func(a, b row.Row) int { return a.Key.Compare(b.Key) }) {
+		if !slices.Equal(got.Columns, columns.Stored()) || !slices.IsSortedFunc(got.Rows, func(a, b row.Row) int { return a.Key.Compare(b.Key) }) {
 			t.Errorf("%s: columns %v, or rows out of order", m, got.Columns)
 		}
 		for _, r := range got.Rows {

@@ -197,7 +197,7 @@ func (b *builder) writePartial(ctx context.Context, agg *aggregate.Aggregator, s
 	if err != nil {
 		return nil, featurestore.DiskError("the partial of "+info.Name, err)
 	}
-	src := &featurestore.Source{SHA256: sha, Partial: name, PartialBytes: st.Size(), SourceInfo: info, Windows: []featurestore.SourceWindow{}}
+	src := &featurestore.Source{SHA256: sha, Partial: name, PartialBytes: st.Size(), PartialFormat: head.FormatVersion, SourceInfo: info, Windows: []featurestore.SourceWindow{}}
 	for _, w := range head.Windows {
 		src.Windows = append(src.Windows, featurestore.SourceWindow{Attack: w.ID, Month: w.Month, Rows: w.Records})
 	}

@@ -1,0 +1,98 @@
+package aggregate
+
+import "strings"
+
+// IsProbe reports whether a path, as logged, looks for a weakness rather than
+// for a page. One of its segments, in lower case,
+//
+//   - begins with a dot (.env, .git, .aws, and .. or its percent-encoding), but
+//     for .well-known (RFC 8615);
+//   - is the log-in, console or test page of widespread software (probeNames);
+//   - ends as editors, dumps and people name copies (backupEndings).
+//
+// The lists are short and of names that no page links to: what CRS, the
+// ModSecurity core rules, hold in restricted-files and what scanners' word
+// lists begin with. A site that runs such software sees its own people in the
+// column, as shares of many other requests.
+func IsProbe(path string) bool {
+	for path != "" {
+		segment, rest, _ := strings.Cut(path, "/")
+		if probing(segment) {
+			return true
+		}
+		path = rest
+	}
+	return false
+}
+
+var probeNames = map[string]struct{}{}
+
+func init() {
+	for _, n := range [...]string{
+		"wp-login.php", "xmlrpc.php", "wlwmanifest.xml", "wp-config.php", "wp-config.php.txt",
+		"phpmyadmin", "pma", "myadmin", "mysqladmin", "adminer.php", "phpinfo.php",
+		"cgi-bin", "server-status", "actuator", "_ignition", "telescope", "phpunit", "eval-stdin.php",
+		"boaform", "hnap1", "gponform", "jmx-console", "solr", "_profiler", "web.config", "invoker",
+		"shell.php", "alfa.php", "wso.php", "c99.php", "r57.php", "setup.cgi",
+		"id_rsa", "credentials", "docker-compose.yml",
+	} {
+		probeNames[n] = struct{}{}
+	}
+}
+
+var backupEndings = [...]string{".bak", ".backup", ".old", ".orig", ".save", ".swp", ".swo", "~", ".sql", ".sql.gz", ".sql.zip", ".dump"}
+
+// longestProbe is above the length of every name and ending.
+const longestProbe = 32
+
+func probing(segment string) bool {
+	if segment == "" {
+		return false
+	}
+	if segment[0] == '.' {
+		return segment != "." && !equalLower(segment, ".well-known")
+	}
+	if segment[0] == '%' && len(segment) >= 3 && segment[1] == '2' && segment[2]|0x20 == 'e' {
+		return true
+	}
+	var buf [longestProbe]byte
+	tail := segment
+	if len(tail) > longestProbe {
+		tail = tail[len(tail)-longestProbe:]
+	}
+	low := buf[:len(tail)]
+	for i := range low {
+		c := tail[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		low[i] = c
+	}
+	if len(segment) <= longestProbe {
+		if _, ok := probeNames[string(low)]; ok {
+			return true
+		}
+	}
+	// Every ending's last letter is one of these.
+	switch low[len(low)-1] {
+	case 'k', 'p', 'd', 'g', 'e', 'o', '~', 'l', 'z':
+	default:
+		return false
+	}
+	for _, e := range backupEndings {
+		if len(low) > len(e) && string(low[len(low)-len(e):]) == e {
+			return true
+		}
+	}
+	return false
+}
+
+func equalLower(s, lower string) bool {
+	return len(s) == len(lower) && strings.EqualFold(s, lower)
+}
+
+// declaresCrawler reports whether an agent says how to reach who runs it, as
+// robots' operators do: a web address or an e-mail address.
+func declaresCrawler(agent string) bool {
+	return strings.Contains(agent, "://") || strings.Contains(agent, "@") || strings.Contains(agent, "+www.")
+}

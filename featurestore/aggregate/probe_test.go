@@ -1,0 +1,129 @@
+package aggregate
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sluice/featurestore/attack"
+	"sluice/featurestore/webrequest"
+)
+
+func TestIsProbe(t *testing.T) {
+	for path, want := range map[string]bool{
+		"": false, "/": false, "/wiki/Main_Page": false, "/a.b/c.html": false, "/.": false, "/old": false, "/x.sqlite": false,
+		"/.env": true, "/a/.git/config": true, "/.GIT/HEAD": true, "/.well-known/acme-challenge/x": false, "/.Well-Known/x": false,
+		"/../etc/passwd": true, "/%2e%2e/x": true, "/%2Fa": false,
+		"/wp-login.php": true, "//blog//WP-Login.php": true, "/wp-login.php5": false, "/phpMyAdmin/index.php": true, "/pma": true, "/pmatch": false,
+		"/index.php.bak": true, "/index.php~": true, "/dump.SQL.gz": true, "/site.sql": true, "/.sql": true, "/bak": false, "/a.tar.gz": false,
+		"/" + string(make([]byte, 100)) + ".bak": true, "/" + string(make([]byte, 100)) + "wp-login.php": false,
+	} {
+		if got := IsProbe(path); got != want {
+			t.Errorf("IsProbe(%.40q) = %v", path, got)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { IsProbe("/w/index.php/Some_Page/which_is_rather_long_and_has.many.dots") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// What is remembered of a text is what looking says, whatever came between.
+func TestClassCache(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var m reading
+		for range rapid.IntRange(1, 60).Draw(t, "requests") {
+			path := rapid.SampledFrom([]string{"/", "/a", "/.env", "/b.bak", "/wp-login.php", "-", ""}).Draw(t, "path")
+			if rapid.Bool().Draw(t, "other") {
+				path += fmt.Sprint(rapid.IntRange(0, 9999).Draw(t, "n"))
+			}
+			r := webrequest.Request{Available: webrequest.FieldURIPath, URIPath: path}
+			if got := m.facts(&r).probe; got != IsProbe(path) {
+				t.Fatalf("%q: %v", path, got)
+			}
+		}
+	})
+}
+
+func TestMomentsAreASet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		times := rapid.SliceOfN(rapid.Int64Range(0, 200), 1, 600).Draw(t, "times")
+		var m moments
+		first, last, bytes := times[0], times[0], 0
+		seen := map[int64]bool{times[0]: true}
+		for _, at := range times[1:] {
+			bytes += m.add(at, first, last)
+			first, last = min(first, at), max(last, at)
+			seen[at] = true
+		}
+		got := m.sorted(nil, first, last)
+		if len(got) != len(seen) || bytes != 8*cap(m) || cap(m) > 8+4*len(seen) {
+			t.Fatalf("%d seconds of %d, %d bytes of %d", len(got), len(seen), bytes, cap(m))
+		}
+		for i, at := range got {
+			if !seen[at] || i > 0 && got[i-1] >= at {
+				t.Fatalf("%v", got)
+			}
+		}
+	})
+}
+
+// A window with too many agents has none counted; the one after it has.
+func TestTooManyAgents(t *testing.T) {
+	defer func(n int) { maxAgents = n }(maxAgents)
+	maxAgents = 100
+	var roll Rollup
+	a, b := &Window{ID: "a"}, &Window{ID: "b"}
+	ip := netip.MustParseAddr("192.0.2.1")
+	g := &Group{Counts: Counts{Requests: 1}}
+	for i := range uint64(101) {
+		g.Agents = append(g.Agents, i+1)
+	}
+	one := &Group{Counts: Counts{Requests: 1}, Agents: []uint64{5}}
+	roll.Add(a, ip, g)
+	roll.Add(a, ip.Next(), one)
+	roll.Add(b, ip, one)
+	roll.Rewind()
+	if s := roll.Next(a, ip, g); s != (Shared{PrefixIPs: 2, PrefixRequests: 2}) {
+		t.Errorf("%+v", s)
+	}
+	roll.Next(a, ip.Next(), one)
+	if s := roll.Next(b, ip, one); s != (Shared{AgentIPs: 1, PrefixIPs: 1, PrefixRequests: 1}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+// BenchmarkBehaviour is what behaviour adds to the twelve where partials become
+// rows; BenchmarkAdd has what it takes before.
+func BenchmarkBehaviour(b *testing.B) {
+	rs := traffic(200_000, 20_000)
+	set := attack.Months(time.UTC)
+	part := partialOf(b, Options{Windows: set}, rs)
+	for _, c := range []struct {
+		name string
+		all  bool
+	}{{"twelve", false}, {"all", true}} {
+		b.Run(c.name, func(b *testing.B) {
+			var v []float64
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := OpenBytes(part, "p")
+				if err != nil {
+					b.Fatal(err)
+				}
+				err = Merge([]*Reader{r}, 0, func(_ *Window, _ netip.Addr, g *Group) error {
+					v = g.Values(v[:0])
+					if c.all {
+						v = g.Behaviour(v, Shared{})
+					}
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
