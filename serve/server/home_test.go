@@ -151,4 +151,3 @@ func TestHomeModels(t *testing.T) {
 		}
 	}
 }
-
