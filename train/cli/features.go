@@ -37,7 +37,37 @@ train features build --labels checks-2024-09.jsonl`,
 		example: `train features show --month 2024-08 > rows.csv
 train features show --month 2024-08 --addresses`,
 		setup: setupFeaturesShow,
+	}, {
+		name:    "features sql",
+		summary: "Print the thirteen columns as a query on a table of webrequest",
+		long: `The same definitions for an engine that has the requests already. The table has
+webrequest's columns, the derived ones among them. A table of attack windows has
+attack, start_dt, end_dt; one of labels ip, month, abuseipdb_isReported.`,
+		example: `train features sql --engine presto --table wmf.webrequest --attacks-table my.attacks
+train features sql | duckdb lake.db`,
+		setup: setupFeaturesSQL,
 	}}
+}
+
+func setupFeaturesSQL(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	var o columns.SQLOptions
+	fs.StringVar(&o.Engine, "engine", columns.DuckDB, "`ENGINE`: duckdb or presto (Trino)")
+	fs.StringVar(&o.Table, "table", "webrequest", "`TABLE` of requests")
+	fs.StringVar(&o.Attacks, "attacks-table", "", "`TABLE` of attack windows; without it each --window is one")
+	fs.StringVar(&o.Window, "window", "month", "`SPAN` of a row without windows: month, day or hour")
+	fs.StringVar(&o.Labels, "labels-table", "", "`TABLE` of labels; without it the label is null")
+	fs.StringVar(&o.API, "api", columns.APIRules, "API requests are told by `HOW`: rules (Wikimedia's), column (is_api_request), or keep")
+	return func(_ context.Context, e *env, args []string) error {
+		if len(args) > 0 {
+			return fault.New(fault.Usage, "features sql takes no %q", args[0])
+		}
+		q, err := columns.SQL(o)
+		if err != nil {
+			return fault.As(fault.Usage, err)
+		}
+		_, err = io.WriteString(e.stdout, q)
+		return err
+	}
 }
 
 func setupFeaturesBuild(fs *flag.FlagSet) func(context.Context, *env, []string) error {
