@@ -27,6 +27,7 @@ type golden struct {
 	rows  int
 
 	input, margin, probability, contributions, interactions, ranged []float32
+	mixed, mixedMargin                                              []float32 // rows with both infinities
 	leaves                                                          []int32
 	answered                                                        []float32 // Sluice's own margins
 	iterationRange                                                  [2]int
@@ -73,6 +74,7 @@ func readGolden(t testing.TB, path string) *golden {
 	g.input, g.margin, g.probability = floats(g.files["input.f32"]), floats(g.files["margin.f32"]), floats(g.files["proba.f32"])
 	g.contributions, g.interactions = floats(g.files["contribs.f32"]), floats(g.files["interactions.f32"])
 	g.ranged = floats(g.files["range.f32"])
+	g.mixed, g.mixedMargin = floats(g.files["mixed.f32"]), floats(g.files["mixed_margin.f32"])
 	for _, f := range floats(g.files["leaf.i32"]) {
 		g.leaves = append(g.leaves, int32(math.Float32bits(f)))
 	}
@@ -198,6 +200,18 @@ func (g *golden) check(t *testing.T, m *ensemble.Model) {
 		q.Margin(got, g.input, g.rows, 1)
 		sameBits(t, "margin of iteration_range", got, g.ranged)
 	}
+	if len(g.mixed) > 0 {
+		rows := len(g.mixed) / p.NumFeature()
+		got := make([]float32, rows*p.Groups())
+		p.Margin(got, g.mixed, rows, 1)
+		sameBits(t, "margin of both infinities", got, g.mixedMargin)
+		if p.Groups() == 1 {
+			for r := range rows {
+				got[r] = p.MarginRow(g.mixed[r*p.NumFeature():][:p.NumFeature()])
+			}
+			sameBits(t, "margin of one row with both infinities", got, g.mixedMargin)
+		}
+	}
 	g.checkContributions(t, p)
 	if !strings.Contains(g.name, "gblinear_multi") {
 		g.checkImportance(t, g.named(m))
@@ -207,7 +221,7 @@ func (g *golden) check(t *testing.T, m *ensemble.Model) {
 // named is m with the names that it was trained with: neither the old binary
 // form nor the JSON before 1.4 holds them.
 func (g *golden) named(m *ensemble.Model) *ensemble.Model {
-	if len(m.FeatureNames) > 0 || strings.Contains(g.name, "nonames") || strings.Contains(g.name, "categorical") {
+	if len(m.FeatureNames) > 0 || strings.Contains(g.name, "nonames") || m.Trees != nil && slices.ContainsFunc(m.Trees, func(t ensemble.Tree) bool { return len(t.CategoriesNodes) > 0 }) {
 		return m
 	}
 	n := *m
@@ -307,6 +321,42 @@ func (g *golden) checkImportance(t *testing.T, m *ensemble.Model) {
 			if !ok || float64(s.Score) != want {
 				t.Errorf("%s of %s is %v, want %v", kind, s.Feature, s.Score, want)
 			}
+		}
+	}
+}
+
+// TestGoldenInfinities says that what TestGolden compares does hold rows with
+// infinities, in numeric, missing and categorical splits, of several versions.
+func TestGoldenInfinities(t *testing.T) {
+	for _, c := range []struct {
+		pattern      string
+		files, mixed int
+	}{
+		{"3.4.1/inf_*", 6, 6},
+		{"1.7.4/inf_*", 6, 5}, // in place, dart of before 3.4 adds in another order
+		{"*/inf_*", 20, 18},
+	} {
+		files, mixed := 0, 0
+		for _, g := range goldens(t, c.pattern) {
+			files++
+			var count [3]int // +Inf, -Inf, rows
+			for _, v := range g.input {
+				switch {
+				case math.IsInf(float64(v), 1):
+					count[0]++
+				case math.IsInf(float64(v), -1):
+					count[1]++
+				}
+			}
+			if count[0] < 50 || count[1] < 50 {
+				t.Errorf("%s has %d +Inf and %d -Inf", g.name, count[0], count[1])
+			}
+			if len(g.mixed) > 0 {
+				mixed++
+			}
+		}
+		if !testing.Short() && (files < c.files || mixed < c.mixed) {
+			t.Errorf("%s: %d files, %d with mixed rows; want %d and %d", c.pattern, files, mixed, c.files, c.mixed)
 		}
 	}
 }

@@ -10,6 +10,7 @@ writes OUT/<version>/<case>.zip, every time with the same dates inside:
     margin.f32 proba.f32 leaf.i32    over all rounds
     contribs.f32 interactions.f32    the latter for the first rows only
     range.f32                        margins of the iteration_range in facts.json
+    mixed.f32 mixed_margin.f32       rows with both infinities, answered in place
     facts.json                       shapes, importances, attributes, version
 
 Rows include values exactly on split thresholds and one step to either side,
@@ -75,8 +76,24 @@ def thresholds(model):
             for t in g["model"].get("trees", []) for i, l in enumerate(t["left_children"]) if l != -1]
 
 
+def ask(b, Q, kw, **how):
+    """Predict through a DMatrix. It refuses infinities, but for the one that
+    it is told to take for missing, so rows with +Inf are asked with
+    missing=-Inf and rows with -Inf with missing=+Inf; NaN is missing anyway."""
+    plus = np.isposinf(Q).any(axis=1)
+    if not np.isinf(Q).any():
+        return b.predict(xgb.DMatrix(Q, **kw), **how)
+    if np.isneginf(Q[plus]).any():
+        raise AssertionError("a row has both infinities: no DMatrix takes it")
+    up = b.predict(xgb.DMatrix(Q[plus], missing=-np.inf, **kw), **how)
+    down = b.predict(xgb.DMatrix(Q[~plus], missing=np.inf, **kw), **how)
+    out = np.empty((len(Q),) + up.shape[1:], up.dtype)
+    out[plus], out[~plus] = up, down
+    return out
+
+
 def save(out, name, params, rounds, X, y, names=True, types=None, weight=None, missing_rows=None, early=None,
-         bounds=None, group=None, rng=None, inputs=None):
+         bounds=None, group=None, rng=None, inputs=None, mixed=None):
     p = dict(nthread=1, seed=0, verbosity=0, **params)
     kw = {}
     if types:
@@ -120,7 +137,6 @@ def save(out, name, params, rounds, X, y, names=True, types=None, weight=None, m
     Q = questions(X, thresholds(model)) if inputs is None else inputs(X, thresholds(model))
     if linear:
         Q = Q[:75]
-    DQ = xgb.DMatrix(Q, **kw)
     facts = dict(version=xgb.__version__, rows=len(Q), attributes=b.attributes(), rounds=rounds)
 
     def put(file, a, t):
@@ -129,18 +145,30 @@ def save(out, name, params, rounds, X, y, names=True, types=None, weight=None, m
     full = {} if V < (1, 4) or linear else dict(iteration_range=(0, b.num_boosted_rounds()))
     if V < (1, 4) and early:
         full = dict(ntree_limit=0)
-    put("margin.f32", b.predict(DQ, output_margin=True, **full), F)
-    put("proba.f32", b.predict(DQ, **full), F)
+    put("margin.f32", ask(b, Q, kw, output_margin=True, **full), F)
+    put("proba.f32", ask(b, Q, kw, **full), F)
     if not linear:
-        put("leaf.i32", b.predict(DQ, pred_leaf=True, **full), np.int32)
+        put("leaf.i32", ask(b, Q, kw, pred_leaf=True, **full), np.int32)
     try:
-        put("contribs.f32", b.predict(DQ, pred_contribs=True, **full), F)
-        put("interactions.f32", b.predict(xgb.DMatrix(Q[:130:13], **kw), pred_interactions=True, **full), F)
+        put("contribs.f32", ask(b, Q, kw, pred_contribs=True, **full), F)
+        put("interactions.f32", ask(b, Q[:130:13], kw, pred_interactions=True, **full), F)
     except Exception as e:
         print(name, "contributions:", str(e).splitlines()[0], file=sys.stderr)
     if rng and V >= (1, 4):
         facts["range"] = rng
-        put("range.f32", b.predict(DQ, output_margin=True, iteration_range=tuple(rng)), F)
+        put("range.f32", ask(b, Q, kw, output_margin=True, iteration_range=tuple(rng)), F)
+    if mixed is not None:
+        def in_place(rows):
+            return b.inplace_predict(rows, predict_type="margin", validate_features=False)
+        try:
+            # Up to 3.3, dart adds in another order in place than over a DMatrix.
+            if in_place(Q).astype(F).tobytes() == files["margin.f32"]:
+                put("mixed.f32", mixed, F)
+                put("mixed_margin.f32", in_place(mixed), F)
+            else:
+                print(name, "in place, the margins differ: no mixed rows", file=sys.stderr)
+        except xgb.core.XGBoostError as e:
+            print(name, "in place:", str(e).splitlines()[0], file=sys.stderr)
     imp = {}
     for k in ("weight", "gain", "cover", "total_gain", "total_cover"):
         try:
@@ -296,6 +324,52 @@ def escapes(out):
         NAMES = old
 
 
+def infinite(X, t):
+    """Rows with one infinity each way, beside gaps and thresholds."""
+    Q = questions(X, t)[30:130].copy()
+    r = np.random.default_rng(6)
+    sign = np.where(np.arange(len(Q)) % 2, F(np.inf), F(-np.inf))[:, None]
+    Q = np.where(r.random(Q.shape) < 0.35, sign, Q)
+    nf = Q.shape[1]
+    one = np.concatenate([np.where(np.eye(nf, dtype=bool), s, X[:nf]) for s in (F(np.inf), F(-np.inf))])
+    return np.ascontiguousarray(np.vstack([Q, one, np.full((1, nf), np.inf), np.full((1, nf), -np.inf)]), F)
+
+
+def both(X):
+    """Rows in which +Inf, -Inf, NaN and numbers stand side by side."""
+    r = np.random.default_rng(7)
+    Q = X[:80].copy()
+    u = r.random(Q.shape)
+    Q[u < 0.25] = np.inf
+    Q[u > 0.75] = -np.inf
+    Q[(u > 0.45) & (u < 0.55)] = np.nan
+    return np.ascontiguousarray(Q, F)
+
+
+@case
+def infinities(out):
+    if V < (1, 4):
+        return
+    X, y = binary(0.15)
+    r = np.random.default_rng(9)
+    X[r.random(len(y)) < 0.3 + 0.4 * y, 4] = np.nan  # splits on presence: thresholds of -Infinity
+    X[:, 9] = np.where(r.random(len(y)) < 0.5 * y, np.nan, 1)
+    for name, p in (("inf_numeric", {}), ("inf_deep", dict(max_depth=9, min_child_weight=0)), ("inf_dart", dict(booster="dart", rate_drop=0.3)),
+                    ("inf_multi", dict(objective="multi:softprob", num_class=3, max_depth=3))):
+        label = np.digitize(real()[1], [-1, 1]).astype(F) if name == "inf_multi" else y
+        save(out, name, dict(BASE, **p), 4, X, label, inputs=infinite, mixed=both(X))
+    if V < (1, 7):
+        return
+    r = np.random.default_rng(3)
+    n = 500
+    X = np.c_[r.integers(0, 9, n), r.integers(0, 60, n), r.normal(size=n), r.integers(0, 40, n)].astype(F)
+    y = ((X[:, 0] % 3 == 1) + 0.3 * X[:, 2] + 0.5 * (X[:, 1] % 7 < 3) + 0.3 * (X[:, 3] > 20) + 0.1 * r.normal(size=n) > 0.8).astype(F)
+    X[r.random(X.shape) < 0.1] = np.nan
+    for name, k in (("inf_onehot", 100), ("inf_partition", 1)):
+        save(out, name, dict(BASE, max_cat_to_onehot=k), 4, X, y, names=False, types=["c", "c", "float", "c"],
+             inputs=infinite, mixed=both(X))
+
+
 @case
 def gaps(out):
     """Splits on presence alone: thresholds at minus infinity where the version makes them."""
@@ -307,7 +381,7 @@ def gaps(out):
 
 
 FEW = ("logistic missing dart dart_multi multi_softprob early_stop lossguide_deep exact_gamma parallel_tree count_poisson "
-       "quantiles two_targets categorical gblinear_logistic gaps types vector_leaf base_score").split()
+       "quantiles two_targets categorical gblinear_logistic gaps types vector_leaf base_score infinities").split()
 
 if __name__ == "__main__":
     out = sys.argv[1]
