@@ -130,19 +130,24 @@ func parseSize(s string) (int64, error) {
 	return 0, fault.Field(fault.Usage, "memory", "--memory %q: want a size, as in 512MiB or 2GiB", s)
 }
 
-// parseColumns reads --columns: "twelve", or column names.
+// parseColumns reads --columns: "twelve", "behaviour" (which is with the twelve),
+// or column names.
 func parseColumns(s string) ([]string, error) {
 	if s == "twelve" || s == "" {
 		return columns.Names(), nil
 	}
+	if s == "behaviour" {
+		return columns.Stored(), nil
+	}
 	var names []string
+	all := append(columns.Stored(), columns.EarlierNames()...)
 	for name := range strings.SplitSeq(s, ",") {
 		name = strings.TrimSpace(name)
 		if name == columns.Label {
 			return nil, fault.Field(fault.Usage, "columns", "--columns: %s is the label; a model that is handed it learns nothing else", name)
 		}
 		if _, ok := columns.ByName(name); !ok {
-			return nil, fault.Field(fault.Usage, "columns", "--columns: %q is no column%s; want twelve, or some of %s", name, didYouMean(name, columns.Names()), strings.Join(columns.Names(), ", "))
+			return nil, fault.Field(fault.Usage, "columns", "--columns: %q is no column%s; want twelve, behaviour, or some of %s", name, didYouMean(name, all), strings.Join(all, ", "))
 		}
 		names = append(names, name)
 	}

@@ -88,7 +88,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	train, test := list{comma: true}, list{comma: true}
 	fs.Var(&train, "train", "`MONTHS` to train on, as in 2024-06,2024-07; last-N takes the N before the test month")
 	fs.Var(&test, "test", "`MONTHS` to test on; by default the latest")
-	columns := fs.String("columns", "twelve", "`COLUMNS` of the model: twelve, or names")
+	columns := fs.String("columns", "twelve", "`COLUMNS` of the model: twelve, behaviour (the twelve and what requests do), or names")
 	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters (num_boost_round among them)")
 	tune := fs.Bool("tune", false, "search the parameters by cross-validation grouped by IP within the training months")
 	gates := fs.String("gates", "", "YAML `FILE` of what a version must reach: min_precision, precision_bound, not_worse_than_rules, max_psi, …")

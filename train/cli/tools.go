@@ -17,7 +17,7 @@ import (
 )
 
 func toolCommands() []command {
-	return []command{{
+	return append(ablationCommands(), []command{{
 		name:    "labels show",
 		summary: "Say what label exports hold, or what they say of one address",
 		example: `train labels show --labels 'blacklist-*.txt'
@@ -38,7 +38,7 @@ train labels show --labels checks.jsonl --ip 192.0.2.7`,
 		summary: "Say how a log line on stdin is read, and why it is a page view or not",
 		example: `head -1 access.log | train explain-line --format auto`,
 		setup:   setupExplainLine,
-	}}
+	}}...)
 }
 
 func setupLabelsShow(fs *flag.FlagSet) func(context.Context, *env, []string) error {

@@ -12,6 +12,7 @@ import (
 
 	"sluice/featurestore"
 	"sluice/featurestore/build"
+	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
@@ -41,6 +42,9 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 	var labeler featurestore.Labeler
 	if lists != nil {
 		labeler = lists
+		if slices.ContainsFunc(c.Columns, columns.IsEarlier) {
+			labeler = reputation.WithEarlier{Set: lists}
+		}
 	}
 	if len(c.Logs) > 0 {
 		begun := time.Now()
@@ -80,7 +84,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			if changed[m] || !lists.Has(m) {
 				continue
 			}
-			if err := st.Label(ctx, m, lists); err != nil {
+			if err := st.Label(ctx, m, labeler); err != nil {
 				return err
 			}
 		}
