@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/google/renameio/v2"
 
 	"sluice/featurestore/fault"
 	"sluice/models/registry"
@@ -34,7 +37,7 @@ train evaluate --backtest 2 --labels 'blacklist-*.txt'`,
 		name:    "compare",
 		summary: "Put two versions' figures side by side",
 		args:    "V W",
-		example: `train compare 2024-07-0123456789ab 2024-08-ba9876543210`,
+		example: `train compare champion 2024-08-ba9876543210 --out review`,
 		setup:   setupCompare,
 	}, {
 		name:    "versions",
@@ -151,27 +154,39 @@ func openVersion(r *registry.Registry, name string) (registry.Version, error) {
 }
 
 func setupCompare(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	out := fs.String("out", "", "`DIR` to write compare.html and compare.md to")
 	return func(_ context.Context, e *env, args []string) error {
+		args, err := flagsAfter(fs, args)
+		if err != nil {
+			return err
+		}
 		if len(args) != 2 {
 			return fault.New(fault.Usage, "compare takes two versions; see train compare --help")
 		}
 		e.events.begin("compare")
 		r := registry.Open(e.global.dir)
-		var evals [2]evaluation.Evaluation
+		var evals [2]*evaluation.Evaluation
 		for i, name := range args {
 			v, err := openVersion(r, name)
 			if err != nil {
 				return err
 			}
-			b, err := v.ReadFile(registry.EvaluationFile)
+			if evals[i], err = pipeline.ReadEvaluation(v); err != nil {
+				return err
+			}
+		}
+		if *out != "" {
+			html, md, err := report.Compare(evals[0], evals[1])
 			if err != nil {
 				return err
 			}
-			if err := json.Unmarshal(b, &evals[i]); err != nil {
-				return fault.New(fault.Corrupt, "%s: %w", v.Path(registry.EvaluationFile), err)
+			if err := os.MkdirAll(*out, 0o755); err != nil {
+				return fault.Field(fault.Invalid, "out", "--out: %w", err)
 			}
-			if evals[i].Main() == nil {
-				return fault.New(fault.Corrupt, "%s holds no split", v.Path(registry.EvaluationFile))
+			for name, b := range map[string][]byte{"compare.html": html, "compare.md": md} {
+				if err := renameio.WriteFile(filepath.Join(*out, name), b, 0o644); err != nil {
+					return fault.Field(fault.Invalid, "out", "--out: %w", err)
+				}
 			}
 		}
 		rows := compareRows(evals[0].Main(), evals[1].Main())

@@ -1,9 +1,7 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 
 	"sluice/featurestore"
 	"sluice/featurestore/columns"
@@ -82,7 +80,7 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	in.Months = evaluation.Months{Train: monthNames(v.Manifest.Train), Test: monthNames(months)}
 	in.Calibrated = confidence
 	in.Operating = evaluation.OperatingChoice{Threshold: evaluation.NaN(), Target: evaluation.Float(0.8), Abstains: true}
-	if ev, err := readEvaluation(v); err == nil {
+	if ev, err := ReadEvaluation(v); err == nil {
 		in.Operating = ev.Operating
 	}
 	in.RulesAtHalf = rs.BestF1.Flags(t.requestCount, t.sizeMean)
@@ -96,19 +94,20 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	return &split, nil
 }
 
-func readEvaluation(v registry.Version) (*evaluation.Evaluation, error) {
+// ReadEvaluation reads a version's evaluation.json.
+func ReadEvaluation(v registry.Version) (*evaluation.Evaluation, error) {
 	b, err := v.ReadFile(registry.EvaluationFile)
 	if err != nil {
 		return nil, err
 	}
-	var ev evaluation.Evaluation
-	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&ev); err != nil {
-		return nil, fault.New(fault.Corrupt, "%s: %w", v.Path(registry.EvaluationFile), err)
+	ev, err := evaluation.Parse(b)
+	if err != nil {
+		return nil, fault.Wrap(err, "%s", v.Path(registry.EvaluationFile))
 	}
 	if ev.Main() == nil {
 		return nil, fault.New(fault.Corrupt, "%s holds no split", v.Path(registry.EvaluationFile))
 	}
-	return &ev, nil
+	return ev, nil
 }
 
 // readTable reads the labelled rows of months.

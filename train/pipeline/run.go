@@ -270,7 +270,7 @@ func (c *Config) inputs(st *featurestore.Store, train, test *table) inputs {
 
 // rerun ends as the run that made the version did, and trains nothing.
 func rerun(ctx context.Context, c *Config, st *featurestore.Store, reg *registry.Registry, v registry.Version, sink Sink) (Result, error) {
-	ev, err := readEvaluation(v)
+	ev, err := ReadEvaluation(v)
 	if err != nil {
 		return Result{}, err
 	}

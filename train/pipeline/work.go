@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"sluice/featurestore"
@@ -175,7 +176,7 @@ func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputatio
 	if lists != nil {
 		in.ListedBefore = listedBefore(st, t, lists)
 	}
-	in.Slices = addressSlices(t)
+	in.Slices = rowSlices(t)
 	return in
 }
 
@@ -196,20 +197,69 @@ func listedBefore(st *featurestore.Store, t *table, lists *reputation.Set) []boo
 	return flags
 }
 
-// addressSlices cut the rows by what their address is.
-func addressSlices(t *table) []evaluation.SliceInput {
-	v4, v6 := make([]bool, t.len()), make([]bool, t.len())
-	n6 := 0
-	for i, r := range t.rows {
-		v4[i], v6[i] = r.IP.Is4(), r.IP.Is6()
-		if v6[i] {
-			n6++
+// rowSlices cut the rows by what their address is and how it behaves. Families
+// whose parts hold nothing or everything say nothing and are left out.
+func rowSlices(t *table) []evaluation.SliceInput {
+	var out []evaluation.SliceInput
+	family := func(name string, parts []string, of func(i int) int) {
+		include := make([][]bool, len(parts))
+		counts := make([]int, len(parts))
+		for k := range parts {
+			include[k] = make([]bool, t.len())
+		}
+		for i := range t.rows {
+			if k := of(i); k >= 0 {
+				include[k][i] = true
+				counts[k]++
+			}
+		}
+		for k := range parts {
+			if counts[k] > 0 && counts[k] < t.len() {
+				out = append(out, evaluation.SliceInput{Family: name, Name: parts[k], Include: include[k]})
+			}
 		}
 	}
-	if n6 == 0 || n6 == t.len() {
-		return nil
+	family("address", []string{"IPv4", "IPv6"}, func(i int) int {
+		if t.rows[i].IP.Is6() {
+			return 1
+		}
+		return 0
+	})
+	value := func(i, column int) float64 { return t.rows[i].Values[column] }
+	family("agent", []string{"declared crawler (spider_ratio ≥ 0.5)", "other agents"}, func(i int) int {
+		switch v := value(i, columns.SpiderRatio); {
+		case v != v:
+			return -1
+		case v >= 0.5:
+			return 0
+		}
+		return 1
+	})
+	family("access method", []string{"mostly desktop", "mostly mobile web", "mostly mobile app"}, func(i int) int {
+		d, m, a := value(i, columns.DesktopRatio), value(i, columns.MobileWebRatio), value(i, columns.MobileAppRatio)
+		switch {
+		case d != d || m != m || a != a:
+			return -1
+		case d >= m && d >= a:
+			return 0
+		case m >= a:
+			return 1
+		}
+		return 2
+	})
+	var attacks []string
+	for _, r := range t.rows {
+		if len(attacks) == 0 || attacks[len(attacks)-1] != r.Attack {
+			attacks = append(attacks, r.Attack)
+		}
 	}
-	return []evaluation.SliceInput{{Family: "address", Name: "IPv4", Include: v4}, {Family: "address", Name: "IPv6", Include: v6}}
+	slices.Sort(attacks)
+	attacks = slices.Compact(attacks)
+	// A page of hundreds of windows helps nobody.
+	if len(attacks) <= 24 {
+		family("attack", attacks, func(i int) int { return slices.Index(attacks, t.rows[i].Attack) })
+	}
+	return out
 }
 
 // seen tells which test rows have an address that training saw.
@@ -295,7 +345,11 @@ func (w *work) write(ev *evaluation.Evaluation, inputsText []byte, inputsSum [sh
 	if err := d.WriteJSON(registry.SchemaFile, scorer.NewSchema(w.train.names, op)); err != nil {
 		return registry.Version{}, err
 	}
-	if err := d.WriteJSON(registry.EvaluationFile, ev); err != nil {
+	evJSON, err := ev.MarshalIndent()
+	if err != nil {
+		return registry.Version{}, err
+	}
+	if err := d.WriteFile(registry.EvaluationFile, evJSON); err != nil {
 		return registry.Version{}, err
 	}
 	if err := w.writeReport(d, ev, modelBytes); err != nil {
