@@ -185,6 +185,10 @@ type Options struct {
 	// MaxExtraIPv4 bounds the addresses hit that were not meant, MaxExtraIPv6
 	// the networks of size /64 hit in which nothing was meant.
 	MaxExtraIPv4, MaxExtraIPv6 uint64
+	// MaxExtraShare is the same bound as a share of the listed addresses, or of
+	// the networks of size /64 that hold listed addresses; the greater of the
+	// two counts. 0.05 lets a list of 1000 addresses hit 50 more.
+	MaxExtraShare float64
 	// MaxKnown bounds the known addresses hit, of both families together.
 	MaxKnown int
 	// MaxEntries bounds the entries; 0 for no bound. Those with the greatest
@@ -196,6 +200,11 @@ type Options struct {
 // maxBudget keeps sums of extras within 64 bits.
 const maxBudget = 1 << 62
 
+// budget is the bound for n units listed.
+func (o *Options) budget(most uint64, n int) uint64 {
+	return max(most, uint64(o.MaxExtraShare*float64(n)))
+}
+
 func (o *Options) check() error {
 	switch {
 	case o.IPv4 < 0 || o.IPv4 > 31:
@@ -204,6 +213,8 @@ func (o *Options) check() error {
 		return fault.Field(fault.Invalid, "rollup", "roll-up of IPv6 to /%d: want /1 to /64, or 0 for none", o.IPv6)
 	case o.MaxExtraIPv4 > maxBudget || o.MaxExtraIPv6 > maxBudget:
 		return fault.Field(fault.Invalid, "max-extra", "a bound above %d on what is hit and was not meant is none", uint64(maxBudget))
+	case !(o.MaxExtraShare >= 0 && o.MaxExtraShare <= 1e6):
+		return fault.Field(fault.Invalid, "max-extra", "a share of %v: want 0 or more", o.MaxExtraShare)
 	case o.MaxKnown < 0:
 		return fault.Field(fault.Invalid, "max-known", "%d known addresses: want 0 or more", o.MaxKnown)
 	case o.MaxEntries < 0:
@@ -365,7 +376,7 @@ func (b *Builder) cover4(ctx context.Context, l *List, o Options) error {
 	b.known4 = without(b.known4, len(l.v4), func(i int) uint32 { return l.v4[i].ip }, cmp.Compare[uint32])
 	c := cover{n: len(l.v4), width: 32, widest: 32, key: func(i int) uint64 { return uint64(l.v4[i].ip) }}
 	if o.IPv4 > 0 {
-		c.lossy, c.widest, c.budget, c.maxKnown = true, o.IPv4, o.MaxExtraIPv4, o.MaxKnown
+		c.lossy, c.widest, c.budget, c.maxKnown = true, o.IPv4, o.budget(o.MaxExtraIPv4, len(l.v4)), o.MaxKnown
 		c.knownIn = func(prefix uint64, bits int) int {
 			from, _ := slices.BinarySearch(b.known4, uint32(prefix))
 			to, found := slices.BinarySearch(b.known4[from:], uint32(prefix|(1<<(32-bits)-1)))
@@ -410,7 +421,7 @@ func (b *Builder) cover6(ctx context.Context, l *List, o Options) error {
 		l.units = append(l.units, u)
 		i = j
 	}
-	c := cover{n: len(l.units), width: 64, key: func(i int) uint64 { return l.units[i].hi }, lossy: lossy, knownIn: knownIn, free: free, maxKnown: maxKnown, budget: o.MaxExtraIPv6, widest: 64}
+	c := cover{n: len(l.units), width: 64, key: func(i int) uint64 { return l.units[i].hi }, lossy: lossy, knownIn: knownIn, free: free, maxKnown: maxKnown, budget: o.budget(o.MaxExtraIPv6, len(l.units)), widest: 64}
 	c.leaf = func(i int) (int, bool) {
 		from, to := l.unit(i)
 		switch {
