@@ -41,7 +41,7 @@ type command struct {
 }
 
 func commands() []command {
-	return slices.Concat(runCommands(), featuresCommands(), withdrawCommands(), modelCommands(), matrixCommands(), toolCommands())
+	return slices.Concat(runCommands(), featuresCommands(), withdrawCommands(), modelCommands(), matrixCommands(), toolCommands(), edgeCommands())
 }
 
 // Main runs the train command and returns its exit status.

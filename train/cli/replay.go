@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"sluice/featurestore/fault"
+	"sluice/train/pipeline"
+)
+
+func setupReplay(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	lists := list{}
+	fs.Var(&lists, "list", "`FILES` to hold against the months, side by side")
+	monthsFlag := list{comma: true}
+	fs.Var(&monthsFlag, "months", "`MONTHS` of the store")
+	byRules := fs.Bool("rules", false, "beside them, the lists that the rules of the newest feed's version make alone")
+	pol := declarePolicy(fs)
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 || len(lists.values) == 0 && !*byRules || len(monthsFlag.values) == 0 {
+			return fault.New(fault.Usage, "replay needs --list FILE (or --rules) and --months; see train replay --help")
+		}
+		ms, err := parseMonths("months", monthsFlag.values)
+		if err != nil {
+			return err
+		}
+		files, err := expandGlobs("list", lists.values)
+		if err != nil {
+			return err
+		}
+		c := pipeline.ReplayConfig{Home: e.global.dir, Lists: files, Months: ms, Rules: *byRules, Export: pipeline.ExportConfig{Name: "rules", Now: time.Now()}}
+		if c.Export.Policy, err = pol.files(); err != nil {
+			return err
+		}
+		e.events.begin("replay")
+		res, err := pipeline.Replay(ctx, c, e.events.send)
+		if err != nil {
+			return err
+		}
+		e.events.result(res, func(w io.Writer) { printReplay(w, &res) })
+		return nil
+	}
+}
+
+// printReplay lays the lists side by side, each figure with its share of the
+// months'.
+func printReplay(w io.Writer, r *pipeline.ReplayResult) {
+	all := append([]pipeline.Stopped{r.All}, r.Lists...)
+	fmt.Fprintf(w, "in %s%s", months(r.Months), strings.Repeat(" ", max(1, 28-3-len(months(r.Months)))))
+	for _, s := range all {
+		fmt.Fprintf(w, " %22.22s", s.Name)
+	}
+	fmt.Fprintln(w)
+	for _, line := range []struct {
+		name string
+		of   func(*pipeline.Stopped) int64
+	}{
+		{"requests", func(s *pipeline.Stopped) int64 { return s.Requests }},
+		{"page views", func(s *pipeline.Stopped) int64 { return s.PageViews }},
+		{"addresses", func(s *pipeline.Stopped) int64 { return s.Addresses }},
+		{"  reported", func(s *pipeline.Stopped) int64 { return s.Reported }},
+		{"  not reported", func(s *pipeline.Stopped) int64 { return s.NotReported }},
+		{"  unknown", func(s *pipeline.Stopped) int64 { return s.Unknown }},
+		{"readers", func(s *pipeline.Stopped) int64 { return s.Readers }},
+		{"  their requests", func(s *pipeline.Stopped) int64 { return s.ReaderRequests }},
+		{"  their page views", func(s *pipeline.Stopped) int64 { return s.ReaderPageViews }},
+		{"declared crawlers", func(s *pipeline.Stopped) int64 { return s.Crawlers }},
+		{"  their requests", func(s *pipeline.Stopped) int64 { return s.CrawlerRequests }},
+	} {
+		fmt.Fprintf(w, "%-28s", line.name)
+		for i := range all {
+			n := line.of(&all[i])
+			share := ""
+			if total := line.of(&all[0]); i > 0 && total > 0 {
+				share = fmt.Sprintf("%6.2f %%", 100*float64(n)/float64(total))
+			}
+			fmt.Fprintf(w, " %13d %8s", n, share)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%-28s", "precision")
+	for i := range all {
+		p := "-"
+		if all[i].Precision != nil {
+			p = fmt.Sprintf("%.4f", *all[i].Precision)
+		}
+		fmt.Fprintf(w, " %13s %8s", p, "")
+	}
+	fmt.Fprintln(w)
+	for _, s := range r.Lists {
+		if s.Note != "" {
+			fmt.Fprintf(w, "%s: %s\n", s.Name, s.Note)
+		}
+	}
+	fmt.Fprintln(w, "\nReaders are addresses not reported that are no declared crawlers; precision is reported of those labelled.")
+}

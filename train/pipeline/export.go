@@ -1,0 +1,360 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"sluice/featurestore"
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+	"sluice/models/registry"
+	"sluice/models/rules"
+	"sluice/models/scorer"
+	"sluice/serve/edge"
+	"sluice/serve/feed"
+	"sluice/serve/policy"
+)
+
+// RuleChoice says which of a version's two rules flags, in the place of its
+// model.
+type RuleChoice string
+
+// The choices. NoRule leaves it to the model.
+const (
+	NoRule       RuleChoice = ""
+	RuleAtTarget RuleChoice = "target"
+	RuleBestF1   RuleChoice = "best-f1"
+)
+
+// ExportConfig is one list.
+type ExportConfig struct {
+	Home string
+	Date feed.Date // "" is the newest feed
+	// MinConfidence lists from this confidence on; nil leaves it to the
+	// model's operating point.
+	MinConfidence *float64
+	Rules         RuleChoice
+	Cover         edge.Options
+	Policy        policy.Files
+	Expires       time.Duration // after the scores' as_of; 0 is never
+	Name          string        // of the list where it is used
+	Appeal        string
+	Format        edge.Format
+	Bare          bool
+	// Out is the file to write; "" writes to the writer that Export is given.
+	Out string
+	// Now is when overrides have to count.
+	Now time.Time
+}
+
+// ExportResult is what a list came to.
+type ExportResult struct {
+	Format    edge.Format `json:"format"`
+	Files     []string    `json:"files,omitempty"`
+	Date      feed.Date   `json:"date"`
+	Source    string      `json:"source"`
+	Threshold string      `json:"threshold"`
+	Until     time.Time   `json:"until,omitzero"`
+	Stats     edge.Stats  `json:"stats"`
+	// Inexpressible entries were left out because the format can't hold them.
+	Inexpressible int `json:"inexpressible_entries,omitempty"`
+}
+
+// Export writes the list of a feed. Errors: NotFound, Corrupt, Invalid,
+// Conflict (nothing decides: the model or the rule abstains), Interrupted.
+func Export(ctx context.Context, c ExportConfig, stdout io.Writer, sink Sink) (ExportResult, error) {
+	list, h, err := buildList(ctx, &c, sink)
+	if err != nil {
+		return ExportResult{}, err
+	}
+	out := ExportResult{Format: c.Format, Date: feed.Date(h.Date), Source: h.Source, Threshold: h.Threshold, Until: h.Until, Stats: list.Stats()}
+	for e := range list.All() {
+		if !c.Format.Expressible(e.Prefix) {
+			out.Inexpressible++
+		}
+	}
+	if !h.Until.IsZero() && c.Now.After(h.Until) {
+		sink(Event{Warning: &WarningEvent{fmt.Sprintf("the list ran out on %s: the feed is old; run train again, or export with a longer --expires", h.Until.Format(time.DateOnly))}})
+	}
+	if out.Inexpressible > 0 {
+		sink(Event{Warning: &WarningEvent{fmt.Sprintf("%d entries are in address space that %s can't hold and were left out", out.Inexpressible, c.Format)}})
+	}
+	if s := &out.Stats; s.DroppedEntries > 0 {
+		sink(Event{Warning: &WarningEvent{fmt.Sprintf("%d entries for %d addresses were left out to keep to %d entries", s.DroppedEntries, s.DroppedAddresses, c.Cover.MaxEntries)}})
+	}
+	if c.Out == "" {
+		if err := edge.Write(stdout, c.Format, h, list.All()); err != nil || c.Format != edge.Requestctl {
+			return out, err
+		}
+		if _, err := io.WriteString(stdout, "---\n"); err != nil {
+			return out, err
+		}
+		return out, edge.WriteAction(stdout, h)
+	}
+	// The action first: an ipblock that an action names is there in any case.
+	out.Files = []string{c.Out}
+	if c.Format == edge.Requestctl {
+		path := strings.TrimSuffix(c.Out, filepath.Ext(c.Out)) + "-action" + filepath.Ext(c.Out)
+		out.Files = append(out.Files, path)
+		if err := writeFile(path, func(w io.Writer) error { return edge.WriteAction(w, h) }); err != nil {
+			return out, err
+		}
+	}
+	return out, writeFile(c.Out, func(w io.Writer) error { return edge.Write(w, c.Format, h, list.All()) })
+}
+
+// writeFile puts a list in place, whole or not at all, for its owner and group.
+func writeFile(path string, fill func(io.Writer) error) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o640))
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return fault.Field(fault.NotFound, "out", "%s: there is no such folder", filepath.Dir(path))
+		}
+		return featurestore.DiskError(filepath.Base(path), err)
+	}
+	defer func() { _ = f.Cleanup() }()
+	if err := fill(f); err != nil {
+		return featurestore.DiskError(filepath.Base(path), err)
+	}
+	return featurestore.DiskError(filepath.Base(path), f.CloseAtomicallyReplace())
+}
+
+// buildList makes a list of a feed and what it says of itself.
+func buildList(ctx context.Context, c *ExportConfig, sink Sink) (*edge.List, edge.Header, error) {
+	h := edge.Header{Name: c.Name, Appeal: c.Appeal, Bare: c.Bare, Lifetime: c.Expires}
+	feeds := feed.Open(c.Home)
+	date := c.Date
+	if date == "" {
+		d, err := feeds.Latest()
+		if err != nil {
+			return nil, h, err
+		}
+		date = d.Date
+	}
+	h.Date = string(date)
+	pol, err := policy.Load(c.Policy)
+	if err != nil {
+		return nil, h, err
+	}
+	if expired := pol.Expired(c.Now); len(expired) > 0 {
+		sink(Event{Warning: &WarningEvent{fmt.Sprintf("%d overrides no longer count (the first is %s); clear them away", len(expired), expired[0].Where)}})
+	}
+	var b edge.Builder
+	r, err := feeds.OpenReader(date)
+	if err != nil {
+		return nil, h, err
+	}
+	defer r.Close()
+	var asOf time.Time
+	if c.Rules == NoRule {
+		asOf, err = addScores(ctx, c, r, &b, &h)
+	} else {
+		asOf, err = addRule(ctx, c, r, &b, &h)
+	}
+	if err != nil {
+		return nil, h, err
+	}
+	if c.Expires > 0 {
+		h.Until = asOf.Add(c.Expires)
+	}
+	apply(pol, c.Now, &b)
+	list, err := b.Build(ctx, c.Cover)
+	if err != nil {
+		return nil, h, err
+	}
+	h.Stats = list.Stats()
+	return list, h, nil
+}
+
+// apply takes a policy over into a list.
+func apply(p *policy.Policy, now time.Time, b *edge.Builder) {
+	regions := p.Regions(now)
+	for _, r := range regions.Keep {
+		for _, q := range edge.Subtract([]netip.Prefix{r.Prefix}, r.Except) {
+			b.Allow(q)
+		}
+	}
+	for _, r := range regions.Flagged {
+		for _, q := range edge.Subtract([]netip.Prefix{r.Prefix}, r.Except) {
+			b.Force(q, r.Reason)
+		}
+	}
+	for _, s := range p.Rules().Shared {
+		for _, q := range s.Prefixes {
+			b.Share(q)
+		}
+	}
+}
+
+// addScores lists what a feed's model flagged.
+func addScores(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Builder, h *edge.Header) (asOf time.Time, err error) {
+	var l feed.Line
+	decided := c.MinConfidence != nil
+	version := ""
+	var names []string
+	for {
+		if r.Rows()%4096 == 0 && ctx.Err() != nil {
+			return asOf, fault.As(fault.Interrupted, ctx.Err())
+		}
+		if err := r.Next(&l); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return asOf, err
+		}
+		if version == "" {
+			version, asOf = l.ModelVersion, l.AsOf
+		}
+		listed := l.Verdict == feed.Abusive
+		if c.MinConfidence != nil {
+			listed = l.Confidence >= *c.MinConfidence
+		}
+		decided = decided || l.Verdict != feed.Abstain
+		if !listed {
+			b.Known(l.IP)
+			continue
+		}
+		a := edge.Address{Confidence: l.Confidence}
+		names = names[:0]
+		for _, why := range l.Reasons {
+			if why.Contribution > 0 {
+				names = append(names, why.Feature)
+			}
+		}
+		a.Reason = strings.Join(names, ", ")
+		for i := range l.Windows {
+			if t := l.Windows[i].Start; a.Since.IsZero() || t.Before(a.Since) {
+				a.Since = t
+			}
+		}
+		b.Add(l.IP, a)
+	}
+	if r.Rows() > 0 && !decided {
+		return asOf, fault.Field(fault.Conflict, "min-confidence", "the model abstains: no threshold held its target precision, so it flags nothing; say --min-confidence X to list by confidence, or --rules")
+	}
+	h.Source = "model " + version
+	h.Why = "its requests are like those of addresses that were reported as abusive"
+	h.Threshold = "the model's operating point"
+	if v, err := registry.Open(c.Home).Get(version); err == nil {
+		if v.Manifest.World == featurestore.Simulated {
+			h.Source += ", trained on simulated data"
+		}
+		if t := operatingPoint(v); t != "" {
+			h.Threshold += ": " + t
+		}
+	}
+	if c.MinConfidence != nil {
+		h.Threshold = fmt.Sprintf("confidence of at least %v", *c.MinConfidence)
+	}
+	return asOf, nil
+}
+
+// operatingPoint is a version's threshold in words, or "".
+func operatingPoint(v registry.Version) string {
+	b, err := v.ReadFile(registry.SchemaFile)
+	var s scorer.Schema
+	if err != nil || json.NewDecoder(bytes.NewReader(b)).Decode(&s) != nil || s.OperatingPoint.Threshold == nil {
+		return ""
+	}
+	return fmt.Sprintf("raw probability of at least %.4g, for a precision of %v", *s.OperatingPoint.Threshold, s.OperatingPoint.Target)
+}
+
+// addRule lists what a rule of the feed's version flags in the same month: the
+// list that there would be without the model.
+func addRule(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Builder, h *edge.Header) (asOf time.Time, err error) {
+	var l feed.Line
+	if err := r.Next(&l); errors.Is(err, io.EOF) {
+		return asOf, fault.New(fault.Conflict, "the feed of %s is empty, so it names no version whose rules could be used", h.Date)
+	} else if err != nil {
+		return asOf, err
+	}
+	v, err := registry.Open(c.Home).Get(l.ModelVersion)
+	if err != nil {
+		return asOf, err
+	}
+	rule, err := ruleOf(v, c.Rules)
+	if err != nil {
+		return asOf, err
+	}
+	if rule.Abstains {
+		return asOf, fault.Field(fault.Conflict, "rules", "the rules abstain: none held the target precision on the training months; say --rule best-f1 for the one with the best F1")
+	}
+	if len(v.Manifest.Test) == 0 {
+		return asOf, fault.New(fault.Corrupt, "version %s names no test month", v.Name)
+	}
+	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, Context: ctx})
+	if err != nil {
+		return asOf, err
+	}
+	defer st.Close()
+	month := v.Manifest.Test[len(v.Manifest.Test)-1]
+	at, err := columnsAt(st, month, "request_count", "response_size_mean")
+	if err != nil {
+		return asOf, err
+	}
+	precision := 0.0
+	if n := rule.Fit.TP + rule.Fit.FP; n > 0 {
+		precision = float64(rule.Fit.TP) / float64(n)
+	}
+	why := rule.String()
+	n := 0
+	err = st.ScanMonth(month, false, func(x *row.Row) error {
+		if n++; n%4096 == 0 && ctx.Err() != nil {
+			return fault.As(fault.Interrupted, ctx.Err())
+		}
+		if rule.Flag(x.Values[at[0]], x.Values[at[1]]) {
+			b.Add(x.IP, edge.Address{Confidence: precision, Since: time.Unix(x.First, 0), Reason: "rule"})
+		} else {
+			b.Known(x.IP)
+		}
+		return nil
+	})
+	h.Source = "rules of " + v.Name
+	if v.Manifest.World == featurestore.Simulated {
+		h.Source += ", fitted on simulated data"
+	}
+	h.Threshold = why
+	h.Why = "it reaches the thresholds of a rule of thumb"
+	return l.AsOf, err
+}
+
+func ruleOf(v registry.Version, choice RuleChoice) (rules.Rule, error) {
+	b, err := v.ReadFile(registry.RulesFile)
+	if err != nil {
+		return rules.Rule{}, err
+	}
+	set, err := rules.Parse(b)
+	if err != nil {
+		return rules.Rule{}, err
+	}
+	if choice == RuleBestF1 {
+		return set.BestF1, nil
+	}
+	return set.AtTarget, nil
+}
+
+// columnsAt finds columns among those of a month.
+func columnsAt(st *featurestore.Store, m row.Month, names ...string) ([]int, error) {
+	info, err := st.MonthInfo(m)
+	if err != nil {
+		return nil, err
+	}
+	at := make([]int, len(names))
+	for i, n := range names {
+		if at[i] = slices.Index(info.Columns, n); at[i] < 0 {
+			return nil, fault.Field(fault.Invalid, n, "month %s has no column %s", m, n)
+		}
+	}
+	return at, nil
+}
