@@ -37,6 +37,8 @@ func TestVariants(t *testing.T) {
 		{`"attributes":{"note":"x"},`, ``},
 		{`"split_indices":[1,0,0]`, `"split_indices":[1e0,0E0,0.0]`},
 		{`,"boost_from_average":"1"`, ``},
+		{`"tree_info":[0]`, `"tree_info":[0],"cats":{"enc":[],"feature_segments":[],"sorted_idx":[]}`},
+		{`"tree_info":[0]`, `"tree_info":[0],"cats":{"enc":[{"offsets":[],"values":[]},{"type":15,"values":[]}],"feature_segments":[0,0,0],"sorted_idx":[]}`},
 		{`"feature_types":["float","float"],`, `"feature_types":null,`},
 		{"\n", " \t\r\n"},
 	} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -284,6 +285,9 @@ func readTrees(model cursor, m *ensemble.Model) error {
 	if err := refuseVectorLeaf(p); err != nil {
 		return err
 	}
+	if err := refuseCategories(model, m.FeatureNames); err != nil {
+		return err
+	}
 	parallel, err := p.integer("num_parallel_tree", 1, 0, 1<<30)
 	if err != nil {
 		return err
@@ -326,6 +330,72 @@ func refuseVectorLeaf(p cursor) error {
 		err = v.errorf(fault.Unsupported, "is %d: trees with vector leaves (multi_strategy=multi_output_tree) are not supported; train with one_output_per_tree", n)
 	}
 	return err
+}
+
+// refuseCategories turns away models that keep the categories of a data frame
+// (3.1 and later). XGBoost translates a row's own categories into the model's
+// codes by them; an answer for a row that was not translated would be wrong
+// without a word. A model trained on codes has the container empty.
+func refuseCategories(model cursor, names []string) error {
+	c, ok := model.member("cats")
+	if !ok {
+		return nil
+	}
+	if c.kind != objectKind {
+		return c.errorf(fault.Invalid, "is %v: expected an object", c.kind)
+	}
+	which := ""
+	segments, err := integers[int64](c, "feature_segments", true)
+	if err != nil {
+		return err
+	}
+	for f := 1; f < len(segments); f++ {
+		if segments[f] != segments[f-1] {
+			which = "feature " + strconv.Itoa(f-1)
+			if f <= len(names) {
+				which += " (" + quote(names[f-1]) + ")"
+			}
+			break
+		}
+	}
+	if which == "" && !c.empty() {
+		which = "its features"
+	}
+	if which == "" {
+		return nil
+	}
+	return c.errorf(fault.Unsupported, "holds the categories of %s, by which XGBoost translates a data frame: not supported; "+
+		"train on category codes, say numpy integers with feature_types \"c\"", which)
+}
+
+// empty tells whether no array in the value, however deep, has an entry other
+// than arrays and objects that are empty themselves, or zeros.
+func (c cursor) empty() bool {
+	switch c.kind {
+	case objectKind:
+		for i := range c.members {
+			if c.members[i].name != "type" && !(cursor{&c.members[i].value, ""}).empty() {
+				return false
+			}
+		}
+		return true
+	case arrayKind:
+		for i := range c.items {
+			if !(cursor{&c.items[i], ""}).empty() {
+				return false
+			}
+		}
+		return true
+	case intsKind:
+		return !slices.ContainsFunc(c.ints, func(n int64) bool { return n != 0 })
+	case intKind:
+		return c.ints[0] == 0
+	case floatsKind:
+		return len(c.floats) == 0
+	case nullKind:
+		return true
+	}
+	return false
 }
 
 func readTree(c cursor, t *ensemble.Tree) error {

@@ -177,6 +177,10 @@ def save(out, name, params, rounds, X, y, names=True, types=None, weight=None, m
             pass
     facts["importance"] = imp
     files["facts.json"] = json.dumps(facts, indent=1, sort_keys=True).encode()
+    pack(out, name, files)
+
+
+def pack(out, name, files):
     folder = os.path.join(out, xgb.__version__)
     os.makedirs(folder, exist_ok=True)
     buf = io.BytesIO()
@@ -294,6 +298,28 @@ def categorical(out):
         if V < (1, 7) and k == 1:
             continue
         save(out, name, p, 4, X, y, names=False, types=["c", "c", "c", "float", "float"], inputs=inputs)
+
+
+@case
+def frames(out):
+    """Categories of a data frame, which 3.1 and later keep in the model."""
+    try:
+        import pandas as pd
+    except ImportError:
+        return
+    if V < (3, 1):
+        return
+    r = np.random.default_rng(3)
+    n = 300
+    country = r.choice(["au", "be", "cl", "dk", "es"], n)
+    port = r.integers(5, 9, n) * 10
+    v = r.normal(size=n).astype(F)
+    y = ((country == "cl") + 0.4 * v + 0.3 * (port == 60) > 0.5).astype(F)
+    for name, frame in (("string_categories", dict(country=pd.Categorical(country), v=v)),
+                        ("integer_categories", dict(v=v, port=pd.Categorical(port)))):
+        b = xgb.train(dict(BASE, max_depth=3, nthread=1, seed=0), xgb.DMatrix(pd.DataFrame(frame), y, enable_categorical=True), 2)
+        pack(out, name, {"model.json": bytes(b.save_raw("json")), "model.ubj": bytes(b.save_raw("ubj")),
+                         "facts.json": json.dumps(dict(version=xgb.__version__)).encode()})
 
 
 @case
