@@ -90,7 +90,7 @@ func TestInstalledXGBoostAnswersAlike(t *testing.T) {
 	}
 }
 
-func save(t *testing.T, path string, data []byte) {
+func save(t testing.TB, path string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)

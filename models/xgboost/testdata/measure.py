@@ -3,17 +3,19 @@
     python measure.py DIR
 
 trains 100 trees of depth 6 on traffic-like rows with gaps, leaves model.json
-and rows.f32 (a million rows of 12) in DIR, prints "ready <version>", then
+and rows.f32 (a million rows of 12) in DIR, prints "ready <version>, rows by <row.c or ctypes>", then
 answers one command a line with the seconds of one run:
 
     predict THREADS    margins of all rows, the faster of inplace_predict and
                        predict on a new DMatrix (its making not counted)
-    row                one row in place through the C API, mean of many
+    row                one row in place through the C API, mean of many calls in
+                       a C program (row.c) where there is a C compiler, else
+                       through ctypes
     contributions THREADS    SHAP values of 4,000 rows
     load               model.json
     peak               peak resident memory, in MB instead of seconds
 """
-import ctypes, json, os, sys, time
+import ctypes, json, os, shutil, subprocess, sys, time
 
 import numpy as np
 import xgboost as xgb
@@ -54,6 +56,17 @@ one = np.array(X[0], np.float32).reshape(1, 12)
 array = json.dumps(dict(data=[one.ctypes.data, True], shape=[1, 12], strides=None, typestr="<f4", version=3)).encode()
 config = json.dumps(dict(type=1, training=False, iteration_begin=0, iteration_end=0, missing=float("nan"),
                          strict_shape=False, cache_id=0)).encode()
+timer = None
+cc = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+if cc:
+    timer = os.path.join(d, "row")
+    source = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "row.c")
+    if subprocess.run([cc, "-O2", "-o", timer, source, "-ldl"]).returncode:
+        timer = None
+library = os.path.join(os.path.dirname(xgb.__file__), "lib", "libxgboost.so")
+if not os.path.exists(library):
+    timer = None
+margin = b.inplace_predict(one, predict_type="margin")[0]
 shape, dim, out = ctypes.POINTER(ctypes.c_uint64)(), ctypes.c_uint64(), ctypes.POINTER(ctypes.c_float)()
 
 
@@ -76,6 +89,12 @@ def run(cmd, *a):
         threads(a[0])
         D = xgb.DMatrix(X[:4000])
         return timed(lambda: b.predict(D, pred_contribs=True))
+    if cmd == "row" and timer:
+        args = [timer, library, path, os.path.join(d, "rows.f32"), "12", "20000"]
+        seconds, answer = subprocess.run(args, check=True, capture_output=True, text=True).stdout.split()
+        if np.float32(answer) != margin:
+            raise RuntimeError("row.c answers %s, Python %s" % (answer, margin))
+        return float(seconds)
     if cmd == "row":
         threads(1)
         n = 2000
@@ -93,6 +112,6 @@ def run(cmd, *a):
     raise ValueError(cmd)
 
 
-print("ready", xgb.__version__, flush=True)
+print("ready %s, rows by %s" % (xgb.__version__, "row.c" if timer else "ctypes"), flush=True)
 for line in sys.stdin:
     print(run(*line.split()), flush=True)
