@@ -25,7 +25,7 @@ const (
 	Nginx       Format = "nginx"        // "PREFIX 1;" a line, to be included in a geo block
 	Netmapper   Format = "netmapper"    // {"NAME": ["PREFIX", …]}
 	Requestctl  Format = "requestctl"   // an ipblock of conftool's requestctl, YAML
-	NFT         Format = "nft"          // nftables sets NAME4 and NAME6
+	NFT         Format = "nft"          // nftables sets NAME_v4 and NAME_v6
 	CrowdSec    Format = "crowdsec"     // decisions, JSON
 	CrowdSecCSV Format = "crowdsec-csv" // decisions, CSV
 	CSV         Format = "csv"          // an entry a line, with its facts

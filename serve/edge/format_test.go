@@ -249,20 +249,20 @@ func TestRefusals(t *testing.T) {
 // TestBadLists: each error has file and line and shows no address.
 func TestBadLists(t *testing.T) {
 	for in, want := range map[string]string{
-		"192.0.2.1\n192.0.2.0/33\n":                                   "f:2: want an address",
-		"192.0.2.1/24\n":                                              "f:1: want an address",
-		"# x\nnonsense\n":                                             `f:2: want an address or a prefix without bits beyond its length, found "nonsense"`,
-		"192.0.2.1 a b\n":                                             "f:1: 3 words",
-		"{\"a\": [\n\"192.0.2.1\",\n7]}":                              "f:3: no JSON",
-		"[{\"scope\":\"ip\",\"value\":\"x\"}]":                        "f: want an address",
-		"{\"list\":{}}\n{\"prefix\":\"x\"}\n":                         "f:2: want an address",
-		"{\"prefix\":\"192.0.2.1\"}\n{":                               "f:2: no JSON object",
-		"prefix,addresses\n192.0.2.1,1\n192.0.2.1\n":                  "f:3: no CSV",
-		"prefix,addresses\n192.0.2.300,1\n":                           "f:2: want an address",
-		"cidrs: 7\n":                                                  "f:1: cidrs: want a list",
-		"comment: x\n":                                                "an ipblock without cidrs",
-		"cidrs: [192.0.2.1/40]\n":                                     "f:1: want an address",
-		"add element inet a b {\n 192.0.2.1,\n":                       "f:2: the braces",
+		"192.0.2.1\n192.0.2.0/33\n":                                    "f:2: want an address",
+		"192.0.2.1/24\n":                                               "f:1: want an address",
+		"# x\nnonsense\n":                                              `f:2: want an address or a prefix without bits beyond its length, found "nonsense"`,
+		"192.0.2.1 a b\n":                                              "f:1: 3 words",
+		"{\"a\": [\n\"192.0.2.1\",\n7]}":                               "f:3: no JSON",
+		"[{\"scope\":\"ip\",\"value\":\"x\"}]":                         "f: want an address",
+		"{\"list\":{}}\n{\"prefix\":\"x\"}\n":                          "f:2: want an address",
+		"{\"prefix\":\"192.0.2.1\"}\n{":                                "f:2: no JSON object",
+		"prefix,addresses\n192.0.2.1,1\n192.0.2.1\n":                   "f:3: no CSV",
+		"prefix,addresses\n192.0.2.300,1\n":                            "f:2: want an address",
+		"cidrs: 7\n":                                                   "f:1: cidrs: want a list",
+		"comment: x\n":                                                 "an ipblock without cidrs",
+		"cidrs: [192.0.2.1/40]\n":                                      "f:1: want an address",
+		"add element inet a b {\n 192.0.2.1,\n":                        "f:2: the braces",
 		"table inet a {\n set b {\n elements = { 192.0.2.900 } }\n}\n": "f:3: want an address",
 	} {
 		_, _, err := Read(strings.NewReader(in), "f")
@@ -400,10 +400,16 @@ func TestNftTakesIt(t *testing.T) {
 	forever.Lifetime = 0
 	hours := sampleHeader()
 	hours.Lifetime = 90 * time.Minute
-	for name, list := range map[string][]byte{
+	lists := map[string][]byte{
 		"sample": written(t, NFT, sampleHeader(), sample), "empty": written(t, NFT, sampleHeader(), nil), "many": written(t, NFT, sampleHeader(), many),
 		"no timeout": written(t, NFT, forever, sample), "minutes": written(t, NFT, hours, sample),
-	} {
+	}
+	for _, word := range []string{"ip", "ip6", "set", "table", "drop", "inet", "counter", "tcp", "element"} {
+		h := sampleHeader()
+		h.Name = word // a word of nft's language
+		lists[word] = written(t, NFT, h, sample)
+	}
+	for name, list := range lists {
 		if out, err := exec.Command(nft, "-c", "-f", put(t, dir, "list.nft", list)).CombinedOutput(); err != nil {
 			t.Errorf("%s: nft -c: %v\n%s", name, err, out)
 		}

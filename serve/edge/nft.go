@@ -10,8 +10,19 @@ import (
 // nftBatch is how many elements one statement adds.
 const nftBatch = 1000
 
-// writeNFT writes a script for nft -f: a table of the list's name with the
-// sets NAME4 and NAME6, made where they are missing, emptied and filled in one
+// nftTable is the table that holds all lists' sets; a list's name could be a
+// word of nft's language, nftSet's names can't.
+const nftTable = "inet sluice"
+
+func nftSet(name string, v4 bool) string {
+	if v4 {
+		return name + "_v4"
+	}
+	return name + "_v6"
+}
+
+// writeNFT writes a script for nft -f: the table sluice with the sets NAME_v4
+// and NAME_v6, made where they are missing, emptied and filled in one
 // transaction. It has no rules: which chain looks into the sets is the
 // administrator's choice. With a lifetime elements vanish by themselves when a
 // list is not renewed.
@@ -21,17 +32,21 @@ func writeNFT(w *bufio.Writer, h *Header, entries iter.Seq[Entry]) error {
 	if h.Lifetime > 0 {
 		flags = "interval, timeout"
 	}
-	fmt.Fprintf(w, "table inet %s {\n", h.Name)
-	for _, family := range []string{"4", "6"} {
-		fmt.Fprintf(w, "\tset %s%s {\n\t\ttype ipv%s_addr\n\t\tflags %s\n", h.Name, family, family, flags)
+	fmt.Fprintf(w, "table %s {\n", nftTable)
+	for _, v4 := range []bool{true, false} {
+		kind := "ipv6_addr"
+		if v4 {
+			kind = "ipv4_addr"
+		}
+		fmt.Fprintf(w, "\tset %s {\n\t\ttype %s\n\t\tflags %s\n", nftSet(h.Name, v4), kind, flags)
 		if h.Lifetime > 0 {
 			fmt.Fprintf(w, "\t\ttimeout %s\n", nftDuration(h.Lifetime))
 		}
 		w.WriteString("\t}\n")
 	}
 	w.WriteString("}\n")
-	for _, family := range []string{"4", "6"} {
-		fmt.Fprintf(w, "flush set inet %s %s%s\n", h.Name, h.Name, family)
+	for _, v4 := range []bool{true, false} {
+		fmt.Fprintf(w, "flush set %s %s\n", nftTable, nftSet(h.Name, v4))
 	}
 	n, v4 := 0, true
 	var buf []byte
@@ -44,11 +59,7 @@ func writeNFT(w *bufio.Writer, h *Header, entries iter.Seq[Entry]) error {
 			n, v4 = 0, is4
 		}
 		if n == 0 {
-			family := "6"
-			if v4 {
-				family = "4"
-			}
-			buf = fmt.Appendf(buf, "add element inet %s %s%s {\n\t", h.Name, h.Name, family)
+			buf = fmt.Appendf(buf, "add element %s %s {\n\t", nftTable, nftSet(h.Name, v4))
 		} else {
 			buf = append(buf, ",\n\t"...)
 		}

@@ -310,7 +310,7 @@ func addRule(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Build
 	why := rule.String()
 	n := 0
 	err = st.ScanMonth(month, false, func(x *row.Row) error {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
+		if n++; n%4096 == 1 && ctx.Err() != nil {
 			return fault.As(fault.Interrupted, ctx.Err())
 		}
 		if rule.Flag(x.Values[at[0]], x.Values[at[1]]) {

@@ -163,7 +163,7 @@ func visit(ctx context.Context, st *featurestore.Store, m row.Month, lists []*ba
 	}
 	n := 0
 	return st.ScanMonth(m, false, func(x *row.Row) error {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
+		if n++; n%4096 == 1 && ctx.Err() != nil {
 			return fault.As(fault.Interrupted, ctx.Err())
 		}
 		v := visitors[x.IP]
