@@ -44,6 +44,9 @@ type Change struct {
 	Labeler Labeler
 	// Threads is the number of months merged at once; at least 1.
 	Threads int
+	// Pseudonyms is what Manifest.Pseudonyms is or becomes; see CheckPseudonyms.
+	// A change that brings no rows leaves it empty.
+	Pseudonyms string
 	// Progress is told of months merged, from one goroutine at a time; may be
 	// nil.
 	Progress func(m row.Month, done, total int)
@@ -80,6 +83,12 @@ func (s *Store) Apply(ctx context.Context, c Change) ([]row.Month, error) {
 	defer s.writing.Unlock()
 	old := s.Manifest()
 	next := old.clone()
+	if len(c.Files)+len(c.Sources) > 0 {
+		if err := s.CheckPseudonyms(c.Pseudonyms); err != nil {
+			return nil, err
+		}
+		next.Pseudonyms = c.Pseudonyms
+	}
 	if err := next.apply(&c); err != nil {
 		return nil, err
 	}
@@ -116,6 +125,23 @@ func (s *Store) writable() error {
 		return fault.New(fault.Conflict, "the store of %s is open for reading only", s.home)
 	}
 	return nil
+}
+
+// CheckPseudonyms refuses to mix addresses and pseudonyms, or pseudonyms of two
+// keys: with what the store holds, want (pseudonym.Key.Check, "" for
+// addresses) must agree. A store without rows takes either. Error: Conflict.
+func (s *Store) CheckPseudonyms(want string) error {
+	m := s.Manifest()
+	switch have := m.Pseudonyms; {
+	case have == want || len(m.Months)+len(m.Sources) == 0:
+		return nil
+	case have == "":
+		return fault.Field(fault.Conflict, "pseudonymise", "%s holds addresses, and the two never share a home: give another one for pseudonyms", s.home)
+	case want == "":
+		return fault.Field(fault.Conflict, "pseudonymise", "%s holds pseudonyms (%s): give their key, or another home", s.home, have)
+	default:
+		return fault.Field(fault.Conflict, "pseudonymise", "%s holds pseudonyms of another key (%s, this one is %s): give theirs, or another home", s.home, have, want)
+	}
 }
 
 // apply changes files and sources.

@@ -31,12 +31,16 @@ const (
 
 // Manifest is manifest.json.
 type Manifest struct {
-	ManifestVersion int         `json:"manifest_version"`
-	World           string      `json:"world"`
-	WrittenAt       time.Time   `json:"written_at"`
-	Files           []File      `json:"files"`   // by ID
-	Sources         []Source    `json:"sources"` // by SHA256
-	Months          []MonthInfo `json:"months"`  // by month
+	ManifestVersion int       `json:"manifest_version"`
+	World           string    `json:"world"`
+	WrittenAt       time.Time `json:"written_at"`
+	// Pseudonyms names the scheme and the key (pseudonym.Key.Check) where
+	// addresses are pseudonyms; "" where they are addresses. A store never holds
+	// both, nor those of two keys.
+	Pseudonyms string      `json:"pseudonyms,omitempty"`
+	Files      []File      `json:"files"`   // by ID
+	Sources    []Source    `json:"sources"` // by SHA256
+	Months     []MonthInfo `json:"months"`  // by month
 	// Options are the options in force, for people, by their fingerprint
 	// (SourceInfo.Options).
 	Options map[string]json.RawMessage `json:"options,omitempty"`

@@ -18,7 +18,7 @@ import (
 // don't import each other.
 var rooms = [][]string{
 	{"featurestore/fault", "featurestore/columns", "proto/sluice/v1", "proto/inference"},
-	{"featurestore/row"},
+	{"featurestore/row", "featurestore/pseudonym"},
 	{"featurestore/webrequest"},
 	{"featurestore/accesslog", "featurestore/attack"},
 	{"featurestore/aggregate", "featurestore/reputation"},

@@ -61,6 +61,9 @@ func (b *builder) build(ctx context.Context) error {
 		return err
 	}
 	b.result.Files = len(inputs)
+	if err := b.store.CheckPseudonyms(b.pseudonyms()); err != nil {
+		return err
+	}
 	if err := b.hash(ctx, inputs); err != nil {
 		return err
 	}
@@ -93,6 +96,7 @@ func (b *builder) build(ctx context.Context) error {
 			}
 		}
 	}
+	change.Pseudonyms = b.pseudonyms()
 	change.Windows, change.Labeler, change.Threads = b.windows, b.Labeler, b.Threads
 	change.Progress = func(m row.Month, done, total int) {
 		b.meter.send(Progress{Stage: StageMerge, Done: int64(done), Total: int64(total), Detail: m.String()})
@@ -251,7 +255,9 @@ func (b *builder) count(sources []featurestore.Source) {
 	for _, n := range b.result.Rejects {
 		rejected += n
 	}
-	if rejected > 0 {
+	if rejected > 0 && b.Pseudonyms != nil {
+		b.warn("%d of %d lines are no requests (%s); they are not kept, since they may hold addresses", rejected, b.result.Lines, reasons(b.result.Rejects))
+	} else if rejected > 0 {
 		b.warn("%d of %d lines are no requests (%s); they are kept in %s", rejected, b.result.Lines, reasons(b.result.Rejects), filepath.Join(filepath.Base(b.store.Dir()), "rejects"))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sluice/featurestore/accesslog"
 	"sluice/featurestore/aggregate"
 	"sluice/featurestore/attack"
+	"sluice/featurestore/pseudonym"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
 )
@@ -33,6 +34,11 @@ type Config struct {
 	Web webrequest.Options
 	// Filter says which requests count; nil is webrequest.DefaultFilter.
 	Filter *webrequest.Filter
+	// Pseudonyms, if not nil, replaces every address as it is read, behind
+	// Access.TrustedProxies. The store records the key's Check; rejected lines,
+	// which may hold addresses, are counted and not kept. Labeler is asked about
+	// pseudonyms: see Relabel.
+	Pseudonyms *pseudonym.Key
 	// Labeler labels the months that change; nil leaves their labels unknown.
 	Labeler featurestore.Labeler
 	// Threads is the number of goroutines that work; 0 is one per processor.
@@ -122,7 +128,8 @@ func (c Config) settings() (*settings, error) {
 		Web        webrequest.Options `json:"web"`
 		Filter     webrequest.Filter  `json:"filter"`
 		Zone       string             `json:"zone"`
-	}{s.Web.Fingerprint(), s.deriver.Options(), s.filter, s.windows.Zone().String()})
+		Pseudonyms string             `json:"pseudonyms,omitempty"`
+	}{s.Web.Fingerprint(), s.deriver.Options(), s.filter, s.windows.Zone().String(), s.pseudonyms()})
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +144,13 @@ func (c Config) settings() (*settings, error) {
 	}
 	s.options, s.reading = fingerprint(s.optionsText), fingerprint(reading)
 	return s, nil
+}
+
+func (c *Config) pseudonyms() string {
+	if c.Pseudonyms == nil {
+		return ""
+	}
+	return c.Pseudonyms.Check()
 }
 
 func fingerprint(b []byte) string {

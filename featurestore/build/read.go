@@ -15,6 +15,7 @@ import (
 	"sluice/featurestore/aggregate"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
+	"sluice/featurestore/pseudonym"
 	"sluice/featurestore/webrequest"
 )
 
@@ -72,7 +73,9 @@ func (b *builder) read(ctx context.Context, in *input, workers int, memory int64
 		if b.Access.Rejects != nil {
 			b.Access.Rejects(line, reason, text)
 		}
-		rejects.add(line, reason.String(), text)
+		if b.Pseudonyms == nil {
+			rejects.add(line, reason.String(), text)
+		}
 	}
 	done, finish := b.meter.file(in.name)
 	defer finish()
@@ -99,9 +102,18 @@ func (b *builder) read(ctx context.Context, in *input, workers int, memory int64
 		return nil, err
 	default:
 		log.Only(b.needed(log))
+		mappers := make([]*pseudonym.Mapper, workers)
+		if b.Pseudonyms != nil {
+			for i := range mappers {
+				mappers[i] = b.Pseudonyms.Mapper()
+			}
+		}
 		err := log.Scan(ctx, workers, func(worker int, r *webrequest.Request) error {
 			if worker == 0 {
 				done.Store(log.BytesRead())
+			}
+			if m := mappers[worker]; m != nil {
+				r.IP = m.Pseudonym(r.IP)
 			}
 			return agg.Add(worker, r)
 		})

@@ -9,6 +9,7 @@ import (
 	"sluice/featurestore/attack"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
+	"sluice/featurestore/pseudonym"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
 	"sluice/train/pipeline"
@@ -74,6 +75,11 @@ func (d *dataFlags) fill(c *pipeline.Config) error {
 	c.LabelOptions.Delay = time.Duration(*d.labelDelay) * 24 * time.Hour
 	c.LabelOptions.AllowMixed = *d.allowMixed
 	c.LabelDefinition = *d.labelDef
+	if *d.pseudonymise != "" {
+		if c.Pseudonyms, err = pseudonym.ReadKey(*d.pseudonymise); err != nil {
+			return err
+		}
+	}
 	if c.Memory, err = parseSize(*d.memory); err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ type dataFlags struct {
 	keepAPI, derive, allowMixed               *bool
 	labelMonth, labelDef                      *string
 	labelDelay                                *int
-	memory                                    *string
+	memory, pseudonymise                      *string
 }
 
 func declareData(fs *flag.FlagSet) *dataFlags {
@@ -65,7 +65,7 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	fs.Var(&d.labels, "labels", "AbuseIPDB export `FILES` or globs: plain text, blacklist JSON, check answers, CSV")
 	d.attacks = fs.String("attacks", "none", "`FILE` of attack windows (CSV, JSON), or none: each month is one window")
 	d.profile = fs.String("profile", "site", "rules for derived columns: `site` for ordinary logs, wikimedia for webrequest")
-	d.format = fs.String("format", "auto", "log `FORMAT`: auto, combined, common, vhost-combined, json, csv, tsv")
+	d.format = fs.String("format", "auto", "log `FORMAT`: auto, combined, common, vhost-combined, json, csv, tsv, parquet")
 	d.mapping = fs.String("mapping", "", "`COLUMN=FIELD,...`: webrequest column names and the log's own")
 	d.zone = fs.String("zone", "UTC", "time `ZONE` whose months rows belong to")
 	fs.Var(&d.siteHosts, "site-hosts", "the site's own `HOSTS`; .example.org means it and all below")
@@ -79,6 +79,7 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	d.labelMonth = fs.String("label-month", "", "`YYYY-MM` of label exports that do not say their month themselves")
 	d.labelDef = fs.String("label-definition", "", "`L1..L6`: what counts as reported; by the export's shape unless given")
 	d.labelDelay = fs.Int("label-delay", 0, "`DAYS` after the month's end up to which reports count; the same for every month")
+	d.pseudonymise = fs.String("pseudonymise", "", "`KEYFILE` of 32 bytes: store prefix-preserving pseudonyms instead of addresses")
 	d.memory = fs.String("memory", "", "`SIZE` that reading logs may take, as in 512MiB")
 	return d
 }

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"sluice/featurestore"
 	"sluice/featurestore/fault"
+	"sluice/featurestore/pseudonym"
 	"sluice/featurestore/row"
 	"sluice/train/pipeline"
 )
@@ -30,6 +32,7 @@ func withdrawCommands() []command {
 		name:    "features erase",
 		summary: "Take one address out of the store and the feeds",
 		args:    "IP",
+		long:    "In a store of pseudonyms the address is taken for one, unless --pseudonymise gives the key.",
 		example: `train features erase 192.0.2.7`,
 		setup:   setupErase,
 	}}
@@ -87,7 +90,8 @@ func setupPrune(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	}
 }
 
-func setupErase(*flag.FlagSet) func(context.Context, *env, []string) error {
+func setupErase(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	keyFile := fs.String("pseudonymise", "", "`KEYFILE` of the store's pseudonyms: the address is passed through it first")
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) != 1 {
 			return fault.New(fault.Usage, "features erase takes one address; see train features erase --help")
@@ -96,8 +100,19 @@ func setupErase(*flag.FlagSet) func(context.Context, *env, []string) error {
 		if !ok {
 			return fault.Field(fault.Usage, "ip", "%q is no address without a zone", args[0])
 		}
+		home := pipeline.Config{Home: e.global.dir}
+		if *keyFile != "" {
+			key, err := pseudonym.ReadKey(*keyFile)
+			if err != nil {
+				return err
+			}
+			if err := checkKey(e.global.dir, key); err != nil {
+				return err
+			}
+			ip = key.Pseudonym(ip)
+		}
 		e.events.begin("features erase")
-		out, err := pipeline.Erase(ctx, pipeline.Config{Home: e.global.dir}, ip)
+		out, err := pipeline.Erase(ctx, home, ip)
 		if err != nil {
 			return err
 		}
@@ -106,4 +121,14 @@ func setupErase(*flag.FlagSet) func(context.Context, *env, []string) error {
 		})
 		return nil
 	}
+}
+
+// checkKey refuses a key that is not that of the store.
+func checkKey(home string, key *pseudonym.Key) error {
+	st, err := featurestore.Open(home, featurestore.OpenOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return st.CheckPseudonyms(key.Check())
 }

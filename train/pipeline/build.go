@@ -46,12 +46,22 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			labeler = reputation.WithEarlier{Set: lists}
 		}
 	}
+	if labeler != nil {
+		check := ""
+		if c.Pseudonyms != nil {
+			check = c.Pseudonyms.Check()
+		}
+		if err := st.CheckPseudonyms(check); err != nil {
+			return err
+		}
+		labeler = build.Relabel(labeler, c.Pseudonyms)
+	}
 	if len(c.Logs) > 0 {
 		begun := time.Now()
 		meters := map[string]*meter{}
 		res, err := build.Build(ctx, st, build.Config{
 			Files: c.Logs, Windows: c.Windows, Zone: c.Zone, Access: c.Access, Web: c.Web, Filter: &c.Filter,
-			Labeler: labeler, Threads: c.Threads, Memory: c.Memory,
+			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: c.Memory,
 			Progress: func(p build.Progress) {
 				m := meters[p.Stage]
 				if m == nil {

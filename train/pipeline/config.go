@@ -5,6 +5,7 @@ import (
 
 	"sluice/featurestore/accesslog"
 	"sluice/featurestore/attack"
+	"sluice/featurestore/pseudonym"
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
@@ -31,6 +32,8 @@ type Config struct {
 	Access  accesslog.Options
 	Web     webrequest.Options
 	Filter  webrequest.Filter
+	// Pseudonyms replaces addresses as they are read; nil keeps them.
+	Pseudonyms *pseudonym.Key
 
 	LabelOptions    reputation.Options
 	LabelDefinition string // "", "L1" … "L6"
