@@ -422,3 +422,99 @@ type fataler interface {
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
 }
+
+// TestWithin64 has several addresses in one /64: the exact cover is Merge's,
+// and roll-up makes one entry of a /64 unless something in it is to be spared.
+func TestWithin64(t *testing.T) {
+	rolled := 0
+	rapid.Check(t, func(t *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 2))
+		listed, known := map[netip.Addr]bool{}, map[netip.Addr]bool{}
+		draw := func() netip.Addr { return addr6{0x20010db8_00000000 + r.Uint64N(24), r.Uint64N(8)}.addr() }
+		for range rapid.IntRange(1, 80).Draw(t, "addresses") {
+			listed[draw()] = true
+		}
+		for range rapid.IntRange(0, 5).Draw(t, "known") {
+			if a := draw(); !listed[a] {
+				known[a] = true
+			}
+		}
+		spared := netip.PrefixFrom(draw(), rapid.IntRange(62, 128).Draw(t, "allowed")).Masked()
+		build := func(o Options) (*List, []netip.Prefix) {
+			var b Builder
+			for a := range listed {
+				b.Add(a, Address{Confidence: 0.5})
+			}
+			for a := range known {
+				b.Known(a)
+			}
+			b.Allow(spared)
+			l, err := b.Build(context.Background(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ps []netip.Prefix
+			for e := range l.All() {
+				ps = append(ps, e.Prefix)
+			}
+			return l, ps
+		}
+		var singles []netip.Prefix
+		networks := map[netip.Prefix]bool{} // that may not be rolled up
+		for a := range listed {
+			if !spared.Contains(a) {
+				singles = append(singles, netip.PrefixFrom(a, 128))
+			}
+		}
+		if _, got := build(Options{}); !slices.Equal(got, Merge(singles)) {
+			t.Fatalf("got %v, want %v", got, Merge(singles))
+		}
+		for a := range known {
+			networks[netip.PrefixFrom(a, 64).Masked()] = true
+		}
+		l, got := build(Options{IPv6: 64})
+		if s := l.Stats(); s.ExtraIPv6 != 0 || s.Known != 0 || s.Entries > s.ExactEntries {
+			t.Fatalf("%+v", s)
+		}
+		if !slices.Equal(got, Merge(got)) && len(got) < len(Merge(got)) {
+			t.Fatalf("%v overlaps", got)
+		}
+		members := map[netip.Prefix]int{}
+		for _, p := range singles {
+			members[netip.PrefixFrom(p.Addr(), 64).Masked()]++
+		}
+		for _, p := range got {
+			if p.Bits() <= 64 {
+				rolled++
+			}
+			if spared.Overlaps(p) {
+				t.Fatalf("%v hits what is allowed", p)
+			}
+			for a := range known {
+				if p.Contains(a) {
+					t.Fatalf("%v hits a known address", p)
+				}
+			}
+		}
+		for n, k := range members {
+			one := slices.ContainsFunc(got, func(p netip.Prefix) bool { return p.Bits() <= 64 && p.Overlaps(n) })
+			if may := !networks[n] && !spared.Overlaps(n); k > 1 && one != may {
+				t.Fatalf("%v with %d addresses stands as one: %v, want %v", n, k, one, may)
+			}
+		}
+		for _, p := range singles {
+			n := 0
+			for _, q := range got {
+				if q.Overlaps(p) {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Fatalf("%v is hit %d times", p, n)
+			}
+		}
+	})
+	if rolled == 0 {
+		t.Error("nothing was rolled up")
+	}
+}

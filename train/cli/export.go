@@ -24,7 +24,8 @@ func edgeCommands() []command {
 crowdsec-csv, csv, jsonl. The list holds whole addresses: that is what it is for.
 It is the fewest prefixes that cover the flagged addresses and nothing else; with
 --rollup it may hit others, as far as --max-extra and --max-known allow.
-Overrides (--allowlist) are lines of "PREFIX allow|flag|abstain UNTIL AUTHOR REASON".`,
+Overrides (--allowlist) are lines of "PREFIX allow|flag|abstain UNTIL AUTHOR REASON";
+those count that have not run out today.`,
 		example: `train export --format haproxy-map --out ipblocks.d/sluice.map --appeal https://example.org/appeal
 train export --format nft --rollup /24,/64 --max-extra 2% --max-entries 50000 --out sluice.nft
 train export --format jsonl --min-confidence 0.95 --date 2024-08-31
