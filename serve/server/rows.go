@@ -86,27 +86,36 @@ type rowScores struct {
 	reasons     []*pb.RowReasons
 }
 
+// reset makes room for n rows, in what was there before where it suffices.
+func (a *rowScores) reset(version string, n int) {
+	*a = rowScores{
+		version:     version,
+		confidences: slices.Grow(a.confidences[:0], n)[:n],
+		verdicts:    slices.Grow(a.verdicts[:0], n)[:n],
+	}
+}
+
 var matrixPool = sync.Pool{New: func() any { return new([]float32) }}
 
-// score scores a caller's values.
-func (l *layout) score(values []float64, maxReasons int32, threads int) (*rowScores, error) {
+// score scores a caller's values into a, whose arrays it uses again.
+func (l *layout) score(a *rowScores, values []float64, maxReasons int32, threads int) error {
 	f := len(l.names)
 	n := len(values) / f
 	switch {
 	case len(values) == 0:
-		return nil, fault.Field(fault.Invalid, "values", "values: missing; want %d numbers a row", f)
+		return fault.Field(fault.Invalid, "values", "values: missing; want %d numbers a row", f)
 	case n*f != len(values):
-		return nil, fault.Field(fault.Invalid, "values", "values: %d numbers are no whole rows of %d features", len(values), f)
+		return fault.Field(fault.Invalid, "values", "values: %d numbers are no whole rows of %d features", len(values), f)
 	case n > maxRows:
-		return nil, fault.Field(fault.Invalid, "values", "values: %d rows, want at most %d; split them", n, maxRows)
+		return fault.Field(fault.Invalid, "values", "values: %d rows, want at most %d; split them", n, maxRows)
 	case maxReasons < 0 || int(maxReasons) > f:
-		return nil, fault.Field(fault.Invalid, "max_reasons", "max_reasons %d: want 0 to the number of features, %d", maxReasons, f)
+		return fault.Field(fault.Invalid, "max_reasons", "max_reasons %d: want 0 to the number of features, %d", maxReasons, f)
 	}
 	buf := matrixPool.Get().(*[]float32)
 	defer matrixPool.Put(buf)
 	x := slices.Grow((*buf)[:0], n*f)[:n*f]
 	*buf = x
-	a := &rowScores{version: l.scorer.Version(), confidences: make([]float64, n), verdicts: make([]pb.Verdict, n)}
+	a.reset(l.scorer.Version(), n)
 	for r := range n {
 		in, out := values[r*f:][:f], x[r*f:][:f]
 		var bad error
@@ -145,7 +154,7 @@ func (l *layout) score(values []float64, maxReasons int32, threads int) (*rowSco
 			a.reasons[e.Row] = &pb.RowReasons{}
 		}
 	}
-	return a, nil
+	return nil
 }
 
 func topReasons(from []scorer.Reason, most int) []*pb.Reason {
@@ -180,8 +189,8 @@ func (s *service) ScoreRows(_ context.Context, q *pb.ScoreRowsRequest) (*pb.Scor
 	if err != nil {
 		return nil, err
 	}
-	a, err := l.score(q.GetValues(), q.GetMaxReasons(), s.threads)
-	if err != nil {
+	var a rowScores
+	if err := l.score(&a, q.GetValues(), q.GetMaxReasons(), s.threads); err != nil {
 		return nil, err
 	}
 	s.metrics.rowsScored(len(a.confidences), len(a.errors))
@@ -196,6 +205,7 @@ func (s *service) StreamScores(stream grpc.BidiStreamingServer[pb.StreamScoresRe
 		version string
 		names   []string
 		l       *layout
+		scores  rowScores
 	)
 	for {
 		q, err := stream.Recv()
@@ -218,9 +228,10 @@ func (s *service) StreamScores(stream grpc.BidiStreamingServer[pb.StreamScoresRe
 			l, err = newLayout(m, names)
 		}
 		a := &pb.StreamScoresResponse{Id: q.GetId()}
-		var scores *rowScores
+		// Send writes its message out before it returns, so the next message's
+		// scores may take the place of these.
 		if err == nil {
-			scores, err = l.score(q.GetValues(), q.GetMaxReasons(), 1)
+			err = l.score(&scores, q.GetValues(), q.GetMaxReasons(), 1)
 		}
 		if err != nil {
 			a.Status = toStatus(err).Proto()

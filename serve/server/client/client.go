@@ -7,6 +7,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/experimental"
+	"google.golang.org/grpc/mem"
 
 	pb "sluice/proto/sluice/v1"
 )
@@ -28,6 +30,16 @@ const retries = `{
 // DefaultTimeout is how long a unary call may take, retries included, where its
 // context has no deadline.
 const DefaultTimeout = 5 * time.Second
+
+// buffers holds messages in powers of two: gRPC's own pool takes 1 MB, cleared
+// before each use, for every message above 32 kB.
+var buffers = func() mem.BufferPool {
+	p, err := mem.NewBinaryTieredBufferPool(8, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22)
+	if err != nil {
+		panic(err) // the sizes are constants
+	}
+	return p
+}()
 
 // Options say how to call. The zero value calls without encryption or token.
 type Options struct {
@@ -60,6 +72,7 @@ func New(addr string, o Options) (*Client, error) {
 		grpc.WithDefaultServiceConfig(retries),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64 << 20)),
 		grpc.WithUnaryInterceptor(deadline(o.Timeout)),
+		experimental.WithBufferPool(buffers),
 	}
 	if o.Token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(o.Token)))
