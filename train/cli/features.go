@@ -106,6 +106,12 @@ func printMonths(w io.Writer, months []featurestore.MonthInfo) {
 
 func instant(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.DateTime) }
 
+// listed is the manifest with what the store has of each day.
+type listed struct {
+	*featurestore.Manifest
+	Coverage []featurestore.Coverage `json:"coverage"`
+}
+
 func setupFeaturesList(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	return func(_ context.Context, e *env, args []string) error {
 		if len(args) > 0 {
@@ -118,11 +124,15 @@ func setupFeaturesList(fs *flag.FlagSet) func(context.Context, *env, []string) e
 		}
 		defer st.Close()
 		m := st.Manifest()
-		e.events.result(m, func(w io.Writer) {
+		coverage, err := st.Coverage()
+		if err != nil {
+			return err
+		}
+		e.events.result(listed{m, coverage}, func(w io.Writer) {
 			fmt.Fprintf(w, "%s, %s data, %d log files\n\n", st.Dir(), m.World, len(m.Files))
 			printMonths(w, m.Months)
 			fmt.Fprintln(w)
-			printCoverage(w, m.Months)
+			printCoverage(w, coverage)
 			for _, mo := range m.Months {
 				for _, n := range mo.Notes {
 					fmt.Fprintf(w, "%s: %s\n", mo.Month, n)
@@ -136,27 +146,33 @@ func setupFeaturesList(fs *flag.FlagSet) func(context.Context, *env, []string) e
 	}
 }
 
-// printCoverage draws each month as a line of days: # between its first and
-// last request, . outside.
-func printCoverage(w io.Writer, months []featurestore.MonthInfo) {
-	for i, m := range months {
-		if i > 0 && m.Month > months[i-1].Month+1 {
-			for gap := months[i-1].Month + 1; gap < m.Month; gap++ {
-				fmt.Fprintf(w, "%s  no requests\n", gap)
-			}
+// shades are how much of a day a store has: of none of its hours, of up to 8,
+// 16, 23 of them, of all.
+const shades = ".:+x#"
+
+func shade(d featurestore.Day) byte {
+	if d.Hours == 24 {
+		return shades[4]
+	}
+	return shades[(d.Hours+7)/8]
+}
+
+// printCoverage draws each month as a line of days.
+func printCoverage(w io.Writer, all []featurestore.Coverage) {
+	fmt.Fprintf(w, "requests by day (%c none, %c %c %c in up to 8, 16, 23 hours, %c in all)\n", shades[0], shades[1], shades[2], shades[3], shades[4])
+	for _, c := range all {
+		if c.Rows == 0 {
+			fmt.Fprintf(w, "%s  no requests\n", c.Month)
+			continue
 		}
-		start := m.Month.Start(time.UTC)
-		days := int(m.Month.End(time.UTC).Sub(start).Hours() / 24)
 		var b strings.Builder
-		for d := range days {
-			from := start.AddDate(0, 0, d).Unix()
-			if m.First < from+86400 && m.Last >= from {
-				b.WriteByte('#')
-			} else {
-				b.WriteByte('.')
-			}
+		for _, d := range c.Days {
+			b.WriteByte(shade(d))
 		}
-		fmt.Fprintf(w, "%s  %s\n", m.Month, b.String())
+		if gaps := c.Gaps(); len(gaps) > 0 {
+			fmt.Fprintf(&b, "  %d days without requests, the first %s", len(gaps), gaps[0])
+		}
+		fmt.Fprintf(w, "%s  %s\n", c.Month, b.String())
 	}
 }
 
