@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -164,19 +163,33 @@ func (a *Aggregator) spill(w *worker) error {
 	a.mu.Lock()
 	a.runs = append(a.runs, f)
 	a.mu.Unlock()
-	b := newBuffered(f)
-	pw := NewWriter(b)
-	if err := w.writeTo(pw, a.o.Windows); err != nil {
-		return diskError("a sorted run", err)
-	}
-	if err := pw.Close(nil); err != nil {
-		return diskError("a sorted run", err)
-	}
-	if err := b.Flush(); err != nil {
-		return diskError("a sorted run", err)
+	if err := w.writeRun(f, a.o.Windows); err != nil {
+		return err
 	}
 	w.reset()
 	return nil
+}
+
+// writeRun writes a worker's groups, sorted.
+func (w *worker) writeRun(f *os.File, windows *attack.Set) error {
+	b := newBuffered(f)
+	pw := NewWriter(b)
+	err := w.writeTo(pw, windows)
+	if err == nil {
+		err = pw.Close(nil)
+	}
+	if err == nil {
+		err = b.Flush()
+	}
+	return diskError("a sorted run", err)
+}
+
+func openRun(f *os.File, name string) (*Reader, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, diskError("a sorted run", err)
+	}
+	return NewReader(f, st.Size(), name)
 }
 
 // Finish writes everything added as one partial, with info in its header, and
@@ -185,11 +198,7 @@ func (a *Aggregator) spill(w *worker) error {
 func (a *Aggregator) Finish(ctx context.Context, out io.Writer, info any) (Header, error) {
 	var readers []*Reader
 	for i, f := range a.runs {
-		st, err := f.Stat()
-		if err != nil {
-			return Header{}, diskError("a sorted run", err)
-		}
-		r, err := NewReader(f, st.Size(), fmt.Sprintf("run %d", i))
+		r, err := openRun(f, fmt.Sprintf("run %d", i))
 		if err != nil {
 			return Header{}, err
 		}
@@ -204,17 +213,27 @@ func (a *Aggregator) Finish(ctx context.Context, out io.Writer, info any) (Heade
 		err := pw.Close(info)
 		return pw.Header(), diskError("a partial", err)
 	}
+	// Workers' groups are sorted and written side by side, and no longer held
+	// when they are merged.
+	files, errs := make([]*os.File, len(busy)), make([]error, len(busy))
+	var wg sync.WaitGroup
 	for i, w := range busy {
-		var b bytes.Buffer
-		sw := NewWriter(&b)
-		if err := w.writeTo(sw, a.o.Windows); err != nil {
-			return Header{}, err
+		wg.Go(func() {
+			if files[i], errs[i] = tempFile(a.o.TempDir); errs[i] == nil {
+				errs[i] = w.writeRun(files[i], a.o.Windows)
+			}
+			w.shard = shard{}
+		})
+	}
+	wg.Wait()
+	for i, f := range files {
+		if f != nil {
+			defer f.Close()
 		}
-		if err := sw.Close(nil); err != nil {
-			return Header{}, err
+		if errs[i] != nil {
+			return Header{}, errs[i]
 		}
-		w.shard = shard{} // its groups stand in b now
-		r, err := OpenBytes(b.Bytes(), fmt.Sprintf("worker %d", i))
+		r, err := openRun(f, fmt.Sprintf("worker %d", i))
 		if err != nil {
 			return Header{}, err
 		}
