@@ -57,6 +57,10 @@ func Read(data []byte) (*ensemble.Model, error) {
 	return m, nil
 }
 
+// IsDump tells whether data looks like what dump_model wrote, for ReadDump,
+// rather than a model.
+func IsDump(data []byte) bool { return sniff(data) == "dump" }
+
 // sniff names the format of data by its first bytes.
 func sniff(data []byte) string {
 	text := strings.TrimLeft(string(data[:min(len(data), 256)]), " \t\r\n")

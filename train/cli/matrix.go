@@ -7,15 +7,13 @@ import (
 	"io"
 	"math"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 
 	"sluice/featurestore/fault"
 )
 
 // matrix is a plain CSV of numbers with a header: rows*len(names) values,
-// row-major; an empty field, NaN or "nan" is missing.
+// row-major; an empty field, NaN or NA is missing.
 type matrix struct {
 	names []string
 	x     []float32
@@ -24,93 +22,176 @@ type matrix struct {
 	wt    []float32 // where a weight column was named
 }
 
-// readMatrix reads a CSV matrix. The columns named label and weight ("" for
-// none) are taken out of the features. Quoted fields are taken as numbers
-// without their quotes; numbers hold no comma, so no field spans one.
-func readMatrix(path, label, weight string) (*matrix, error) {
-	var r io.Reader = os.Stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.Field(fault.Invalid, "data", "%w", err)
-		}
-		defer f.Close()
-		if fi, err := f.Stat(); err == nil && fi.IsDir() {
-			return nil, fault.Field(fault.Invalid, "data", "%s is a directory; want a CSV file", path)
-		}
-		r = f
-	}
-	br := bufio.NewReaderSize(r, 1<<20)
-	line, err := readLine(br, nil)
+// matrixReader is a CSV matrix whose header has been read.
+type matrixReader struct {
+	path   string
+	header []string
+	br     *bufio.Reader
+	done   func() error
+}
+
+// maxMatrixLine bounds what one line may cost in memory: a file without line
+// ends is not a matrix.
+const maxMatrixLine = 1 << 27
+
+// readMatrix reads a CSV matrix with all its columns, but for those named label
+// and weight ("" for none), which are taken out of the features.
+func readMatrix(path string, stdin io.Reader, label, weight string) (*matrix, error) {
+	r, err := openMatrix(path, stdin)
 	if err != nil {
+		return nil, err
+	}
+	defer r.done()
+	return r.read(nil, label, weight)
+}
+
+// openMatrix reads the header of the CSV file at path, - for stdin.
+func openMatrix(path string, stdin io.Reader) (*matrixReader, error) {
+	if path == "-" {
+		return newMatrixReader("stdin", stdin, func() error { return nil })
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.Field(fault.Invalid, "data", "%w", err)
+	}
+	if fi, err := f.Stat(); err == nil && fi.IsDir() {
+		f.Close()
+		return nil, fault.Field(fault.Invalid, "data", "%s is a directory; want a CSV file", path)
+	}
+	r, err := newMatrixReader(path, f, f.Close)
+	if err != nil {
+		f.Close()
+	}
+	return r, err
+}
+
+func newMatrixReader(path string, in io.Reader, done func() error) (*matrixReader, error) {
+	r := &matrixReader{path: path, br: bufio.NewReaderSize(in, 1<<20), done: done}
+	line, err := readLine(r.br, nil)
+	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, r.errorf(1, "%w", err)
+	case len(bytes.TrimSpace(line)) == 0:
 		return nil, fault.Field(fault.Invalid, "data", "%s is empty; want a header line and rows of numbers", path)
 	}
-	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
-	var header []string
-	for _, h := range strings.Split(string(line), ",") {
-		header = append(header, unquote(h))
+	seen := map[string]bool{}
+	for more := true; more; {
+		var field []byte
+		if field, line, more, err = cutField(line); err != nil {
+			return nil, r.errorf(1, "column %d: %w", len(r.header)+1, err)
+		}
+		name := string(field)
+		switch {
+		case name == "":
+			return nil, r.errorf(1, "column %d has no name: want distinct names (from pandas, to_csv(index=False))", len(r.header)+1)
+		case seen[name]:
+			return nil, r.errorf(1, "column %d is named %q like one before it: want distinct names", len(r.header)+1, name)
+		}
+		seen[name] = true
+		r.header = append(r.header, name)
 	}
-	for i, h := range header {
-		if h == "" || slices.Contains(header[:i], h) {
-			return nil, fault.Field(fault.Invalid, "data", "%s:1: column %d is named %q: want distinct names", path, i+1, h)
+	return r, nil
+}
+
+func (r *matrixReader) errorf(line int, format string, args ...any) error {
+	return fault.Field(fault.Invalid, "data", "%s:%d: "+format, append([]any{r.path, line}, args...)...)
+}
+
+// read reads the rows. want names the features and their order; nil takes all
+// columns. What is in other columns is not looked at, so they may hold text.
+func (r *matrixReader) read(want []string, label, weight string) (*matrix, error) {
+	place := make(map[string]int, len(r.header))
+	for i, h := range r.header {
+		place[h] = i
+	}
+	const unused, labelAt, weightAt = -1, -2, -3
+	to := make([]int, len(r.header)) // of each column, the feature it is
+	for i := range to {
+		to[i] = unused
+	}
+	for _, s := range []struct {
+		flag, name string
+		as         int
+	}{{"label", label, labelAt}, {"weight", weight, weightAt}} {
+		if s.name == "" {
+			continue
+		}
+		i, ok := place[s.name]
+		if !ok {
+			return nil, fault.Field(fault.Invalid, s.flag, "%s has no column %q%s", r.path, s.name, didYouMean(s.name, r.header))
+		}
+		to[i] = s.as
+	}
+	if label != "" && label == weight {
+		return nil, fault.Field(fault.Usage, "weight", "--label and --weight are both %q: want two columns", label)
+	}
+	if want == nil {
+		for i, h := range r.header {
+			if to[i] == unused {
+				want = append(want, h)
+			}
 		}
 	}
-	m := &matrix{}
-	li, wi := -1, -1
-	for i, h := range header {
-		switch h {
-		case label:
-			li = i
-		case weight:
-			wi = i
-		default:
-			m.names = append(m.names, h)
+	m := &matrix{names: want}
+	for j, n := range want {
+		i, ok := place[n]
+		if !ok {
+			return nil, fault.Field(fault.Invalid, n, "%s: the model needs the column %q, which the data lacks%s", r.path, n, didYouMean(n, r.header))
 		}
+		if to[i] != unused {
+			return nil, fault.Field(fault.Invalid, n, "%s: the column %q is a feature of the model; it can't be the label or weight too", r.path, n)
+		}
+		to[i] = j
 	}
-	if label != "" && li < 0 {
-		return nil, fault.Field(fault.Invalid, "label", "%s has no column %q%s", path, label, didYouMean(label, header))
-	}
-	if weight != "" && wi < 0 {
-		return nil, fault.Field(fault.Invalid, "weight", "%s has no column %q%s", path, weight, didYouMean(weight, header))
-	}
+	row := make([]float32, len(want))
+	var line []byte
+	var err error
 	for n := 2; ; n++ {
-		line, err = readLine(br, line[:0])
+		line, err = readLine(r.br, line[:0])
 		if errors.Is(err, io.EOF) && len(line) == 0 {
 			break
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, fault.Field(fault.Invalid, "data", "%s:%d: %w", path, n, err)
+			return nil, r.errorf(n, "%w", err)
 		}
-		if len(bytes.TrimSpace(line)) == 0 && len(header) > 1 {
+		if len(bytes.TrimSpace(line)) == 0 && len(r.header) > 1 {
 			continue
 		}
 		rest, more := line, true
-		for i := range header {
+		for i, h := range r.header {
 			if !more {
-				return nil, fault.Field(fault.Invalid, "data", "%s:%d: %d fields, the header has %d", path, n, i, len(header))
+				return nil, r.errorf(n, "%d fields, the header has %d", i, len(r.header))
 			}
 			var field []byte
-			field, rest, more = bytes.Cut(rest, []byte{','})
-			v, err := parseNumber(field)
-			if err != nil {
-				return nil, fault.Field(fault.Invalid, header[i], "%s:%d: column %s: %q is no number (empty means missing)", path, n, header[i], field)
+			var bad error
+			if field, rest, more, bad = cutField(rest); bad != nil {
+				return nil, r.errorf(n, "column %s: %w", h, bad)
 			}
-			switch i {
-			case li:
+			if to[i] == unused {
+				continue
+			}
+			v, bad := parseNumber(field)
+			if bad != nil {
+				return nil, fault.Field(fault.Invalid, h, "%s:%d: column %s: %w", r.path, n, h, bad)
+			}
+			switch to[i] {
+			case labelAt:
 				m.label = append(m.label, v)
-			case wi:
+			case weightAt:
 				m.wt = append(m.wt, v)
 			default:
-				m.x = append(m.x, v)
+				row[to[i]] = v
 			}
 		}
 		if more {
-			return nil, fault.Field(fault.Invalid, "data", "%s:%d: more fields than the header's %d", path, n, len(header))
+			return nil, r.errorf(n, "more fields than the header's %d", len(r.header))
 		}
+		m.x = append(m.x, row...)
 		m.rows++
 	}
 	if m.rows == 0 {
-		return nil, fault.Field(fault.Invalid, "data", "%s has a header but no rows", path)
+		return nil, fault.Field(fault.Invalid, "data", "%s has a header but no rows", r.path)
 	}
 	return m, nil
 }
@@ -120,6 +201,9 @@ func readLine(br *bufio.Reader, buf []byte) ([]byte, error) {
 	for {
 		part, err := br.ReadSlice('\n')
 		buf = append(buf, part...)
+		if len(buf) > maxMatrixLine {
+			return nil, fault.New(fault.Invalid, "the line is longer than %d MB: is this a CSV file?", maxMatrixLine>>20)
+		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
@@ -127,57 +211,64 @@ func readLine(br *bufio.Reader, buf []byte) ([]byte, error) {
 	}
 }
 
-func unquote(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		s = strings.ReplaceAll(s[1:len(s)-1], `""`, `"`)
+// cutField takes the first field off a line: without the spaces around it and,
+// when it is quoted, without its quotes. more says that a comma followed.
+func cutField(line []byte) (field, rest []byte, more bool, err error) {
+	start := bytes.TrimLeft(line, " \t")
+	if len(start) == 0 || start[0] != '"' {
+		field, rest, more = bytes.Cut(line, []byte{','})
+		return bytes.TrimSpace(field), rest, more, nil
 	}
-	return s
+	start = start[1:]
+	for from := 0; ; {
+		end := bytes.IndexByte(start[from:], '"')
+		if end < 0 {
+			return nil, nil, false, fault.New(fault.Invalid, "a quote is opened and not closed on the line")
+		}
+		end += from
+		if end+1 < len(start) && start[end+1] == '"' { // a doubled quote is one
+			from = end + 2
+			continue
+		}
+		field = start[:end]
+		if from > 0 {
+			field = bytes.ReplaceAll(field, []byte(`""`), []byte(`"`))
+		}
+		rest = bytes.TrimLeft(start[end+1:], " \t")
+		if len(rest) == 0 {
+			return bytes.TrimSpace(field), nil, false, nil
+		}
+		if rest[0] != ',' {
+			return nil, nil, false, fault.New(fault.Invalid, "%.20q follows the closing quote; want a comma", rest)
+		}
+		return bytes.TrimSpace(field), rest[1:], true, nil
+	}
 }
 
 var nan32 = float32(math.NaN())
 
 // parseNumber reads a float32, rounded once from its decimal form.
 func parseNumber(b []byte) (float32, error) {
-	b = bytes.TrimSpace(b)
-	if len(b) >= 2 && b[0] == '"' && b[len(b)-1] == '"' {
-		b = b[1 : len(b)-1]
-	}
 	switch {
 	case len(b) == 0:
 		return nan32, nil
 	case len(b) == 1 && b[0] >= '0' && b[0] <= '9':
 		return float32(b[0] - '0'), nil
-	case len(b) == 3 && strings.EqualFold(string(b), "nan"):
-		return nan32, nil
 	}
 	switch string(b) {
+	case "NA":
+		return nan32, nil
 	case "true", "True", "TRUE":
 		return 1, nil
 	case "false", "False", "FALSE":
 		return 0, nil
 	}
 	v, err := strconv.ParseFloat(string(b), 32)
-	return float32(v), err
-}
-
-// columns gives the matrix with its columns in the order of names.
-func (m *matrix) columns(names []string) ([]float32, error) {
-	if slices.Equal(names, m.names) {
-		return m.x, nil
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fault.New(fault.Invalid, "%.40q is beyond float32, the numbers of a model; write inf if that is meant", b)
+	case err != nil:
+		return 0, fault.New(fault.Invalid, "%.40q is no number (empty means missing)", b)
 	}
-	at := make([]int, len(names))
-	for j, n := range names {
-		at[j] = slices.Index(m.names, n)
-		if at[j] < 0 {
-			return nil, fault.Field(fault.Invalid, n, "the model needs the column %q, which the data lacks%s", n, didYouMean(n, m.names))
-		}
-	}
-	out := make([]float32, m.rows*len(names))
-	for i := range m.rows {
-		for j, k := range at {
-			out[i*len(names)+j] = m.x[i*len(m.names)+k]
-		}
-	}
-	return out, nil
+	return float32(v), nil
 }
