@@ -70,7 +70,7 @@ func main() {
 			var sum float32
 			start := time.Now()
 			for i := range n {
-				sum += one(i % 64)
+				sum += one(i % 16384)
 			}
 			took := time.Since(start).Seconds() / float64(n)
 			if sum != sum {
@@ -150,7 +150,7 @@ func BenchmarkAgainstXgb2code(b *testing.B) {
 		{"batch", fmt.Sprint("batch ", rows), func() { p.Margin(dst, source.rows, rows, 1) }, 1},
 		{"row", "row 20000", func() {
 			for i := range 20000 {
-				sink += p.MarginRow(source.rows[i%64*features:][:features])
+				sink += p.MarginRow(source.rows[i%16384*features:][:features])
 			}
 		}, 20000},
 	} {
