@@ -1,17 +1,27 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"sluice/proto/sluice/v1"
 )
 
-// python finds a Python that has a module: SLUICE_PYTHON, else python3.
-func python(t *testing.T, module string) string {
+// python finds a Python that has modules: SLUICE_PYTHON, python3, or one that is
+// made for the test with packages from PyPI.
+func python(t *testing.T, modules string, packages ...string) string {
 	t.Helper()
 	if os.Getenv("SLUICE_LONG") == "" {
 		t.Skip("set SLUICE_LONG=1 to try public clients")
@@ -20,15 +30,160 @@ func python(t *testing.T, module string) string {
 	if path == "" {
 		path = "python3"
 	}
-	if err := exec.Command(path, "-c", "import "+module).Run(); err != nil {
-		t.Skipf("%s has no module %s: pip install it, and name that Python by SLUICE_PYTHON", path, module)
+	if exec.Command(path, "-c", "import "+modules).Run() == nil {
+		return path
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command(path, "-m", "venv", dir).CombinedOutput(); err != nil {
+		t.Skipf("%s has no %s, and python3 -m venv fails: %v\n%s", path, modules, err, out)
+	}
+	path = filepath.Join(dir, "bin", "python")
+	if out, err := exec.Command(path, append([]string{"-m", "pip", "install", "-q"}, packages...)...).CombinedOutput(); err != nil {
+		t.Skipf("%q can't be installed from PyPI: %v\n%s", packages, err, out)
+	}
+	if out, err := exec.Command(path, "-c", "import "+modules).CombinedOutput(); err != nil {
+		t.Skipf("%q are installed but don't load: %v\n%s", packages, err, out)
 	}
 	return path
 }
 
+const clientToken = "token-of-a-client-0"
+
+// withTokens protects a service by tokens.
+func withTokens(t *testing.T) func(*Config) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte("client score,feed "+clientToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return func(c *Config) { c.Tokens = path }
+}
+
+// clientAnswers is what the scripts under testdata print.
+type clientAnswers struct {
+	Name, Verdict           string
+	Confidence              float64
+	Unknown                 bool
+	Lookup, Reasons         []int
+	Listed, Changes         []string
+	Refused, Denied, Nobody string
+	Rows                    []any // "NaN" is no number in JSON
+}
+
+func runClient(t *testing.T, cmd *exec.Cmd) clientAnswers {
+	t.Helper()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out, &stderr)
+	}
+	var a clientAnswers
+	if err := json.Unmarshal(out, &a); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if a.Name != "ips/192.0.2.77" || a.Confidence != 77.0/256 || !a.Unknown || !slices.Equal(a.Lookup, []int{0, 5, 3}) {
+		t.Errorf("%+v", a)
+	}
+	var want []string
+	for i := range 100 {
+		want = append(want, fmt.Sprintf("192.0.2.%d", i))
+	}
+	if !slices.Equal(a.Listed, want) {
+		t.Errorf("listed %q", a.Listed)
+	}
+	return a
+}
+
+func checkRows(t *testing.T, a clientAnswers, m *fakeScorer, rows ...[]float32) {
+	t.Helper()
+	if len(a.Rows) != len(rows) || len(a.Reasons) != len(rows) {
+		t.Fatalf("%d confidences and %d reasons for %d rows", len(a.Rows), len(a.Reasons), len(rows))
+	}
+	for i, r := range rows {
+		if want := m.of(r).Confidence; a.Rows[i] != want || a.Reasons[i] != 1 {
+			t.Errorf("row %d: %v with %d reasons, want %v with 1", i, a.Rows[i], a.Reasons[i], want)
+		}
+	}
+}
+
+// The Python client is generated and calls a service with tokens.
+func TestPythonClient(t *testing.T) {
+	py := python(t, "grpc, grpc_tools.protoc", "grpcio", "grpcio-tools", "setuptools")
+	s := start(t, someLines(100), withTokens(t))
+	generated := t.TempDir()
+	generate := exec.Command("sh", "../clients/python/generate.sh", generated)
+	generate.Env = append(os.Environ(), "PYTHON="+py)
+	if out, err := generate.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.Command(py, "-B", "testdata/client.py", s.GRPCAddr(), clientToken)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+generated+string(os.PathListSeparator)+"../clients/python")
+	a := runClient(t, cmd)
+	if a.Verdict != "NOT_ABUSIVE" || a.Refused != "INVALID_ARGUMENT" || a.Denied != "UNAUTHENTICATED" {
+		t.Errorf("%+v", a)
+	}
+	checkRows(t, a, s.models.scorers[challenger], []float32{0, 1}, []float32{1, 3}, []float32{float32(nan), 2})
+}
+
+// The PHP client calls a service with tokens, and downloads a feed over
+// connections that break.
+func TestPHPClient(t *testing.T) {
+	if os.Getenv("SLUICE_LONG") == "" {
+		t.Skip("set SLUICE_LONG=1 to try the PHP client")
+	}
+	if out, err := exec.Command("php", "-r", "exit(extension_loaded('curl') ? 0 : 1);").CombinedOutput(); err != nil {
+		t.Skipf("no PHP with curl (Debian: php-cli and php-curl): %v %s", err, out)
+	}
+	s := start(t, someLines(100), withTokens(t))
+	older := someLines(99)
+	older[5].Confidence = 0.9
+	writeFeed(t, s.home, "2024-08-30", older)
+	want, err := os.ReadFile(filepath.Join(s.home, "feeds", "2024-08-31.jsonl.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var broken atomic.Int64
+	breaking := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.Clone(r.Context())
+		q.URL.Scheme, q.URL.Host, q.RequestURI = "http", s.HTTPAddr(), ""
+		a, err := http.DefaultTransport.RoundTrip(q)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer a.Body.Close()
+		maps.Copy(w.Header(), a.Header)
+		w.WriteHeader(a.StatusCode)
+		most := int64(len(want)/3 + 1)
+		if n, _ := io.CopyN(w, a.Body, most); n == most {
+			broken.Add(1)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer breaking.Close()
+	file := filepath.Join(t.TempDir(), "feed.jsonl.gz")
+	a := runClient(t, exec.Command("php", "testdata/client.php", "../clients/php/SluiceClient.php", "http://"+s.HTTPAddr(), breaking.URL, clientToken, file))
+	if a.Verdict != "VERDICT_NOT_ABUSIVE" || a.Refused != "400 INVALID name" || a.Denied != "401 UNAUTHENTICATED " || a.Nobody != "0  " {
+		t.Errorf("%+v", a)
+	}
+	// Two addresses are new, one has another score.
+	if len(a.Changes) != 3 {
+		t.Errorf("changes %q", a.Changes)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(got, want) || broken.Load() == 0 {
+		t.Errorf("the feed of %d bytes arrived as %d after %d breaks, %v", len(want), len(got), broken.Load(), err)
+	}
+	half, none := make([]float32, 12), make([]float32, 12)
+	for i := range half {
+		half[i], none[i] = 0.5, float32(nan)
+	}
+	checkRows(t, a, s.models.scorers[champion], half, none)
+}
+
 // Triton's own clients read the same answers over every transport and encoding.
 func TestTritonClient(t *testing.T) {
-	py := python(t, "tritonclient.grpc, tritonclient.http")
+	py := python(t, "tritonclient.grpc, tritonclient.http", "tritonclient[all]")
 	s := start(t, someLines(1))
 	cmd := exec.Command(py, "testdata/triton.py", s.GRPCAddr(), s.HTTPAddr(), challenger)
 	cmd.Stderr = os.Stderr
@@ -57,7 +212,7 @@ func TestTritonClient(t *testing.T) {
 // A fuzzer that reads the OpenAPI description finds no answer that it does not
 // describe, and no 5xx.
 func TestOpenAPIIsTrue(t *testing.T) {
-	py := python(t, "schemathesis")
+	py := python(t, "schemathesis", "schemathesis")
 	s := start(t, someLines(100))
 	spec := filepath.Join(t.TempDir(), "openapi.json")
 	if err := os.WriteFile(spec, sluicev1.OpenAPI, 0o600); err != nil {
