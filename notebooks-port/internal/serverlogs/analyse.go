@@ -445,4 +445,11 @@ func (d *data) calendar(r *Result, t *totals) {
 		}
 	}
 	slices.SortStableFunc(r.Calendar, func(a, b Event) int { return strings.Compare(a.Date, b.Date) })
+	for _, e := range r.Calendar {
+		for i := range r.Days {
+			if day := &r.Days[i]; day.Date == e.Date && !slices.Contains(day.Marks, e.Kind) {
+				day.Marks = append(day.Marks, e.Kind)
+			}
+		}
+	}
 }

@@ -147,6 +147,8 @@ func (d *data) look(t *totals, windows []*window, stories []uint32, peaks []uint
 			e.paths[d.pathOf[r.target]]++
 			e.addrs[r.ip]++
 		}
+		// Errors and missing pages are quick; only what was served is compared.
+		answered := r.latency >= 0 && r.status >= 200 && r.status < 300
 		for _, w := range windows {
 			if minute >= w.from && minute < w.to {
 				w.addrs[r.ip]++
@@ -156,10 +158,10 @@ func (d *data) look(t *totals, windows []*window, stories []uint32, peaks []uint
 				if t.addrs[r.ip].first >= w.from*60 {
 					w.fresh++
 				}
-				if r.latency >= 0 {
+				if answered {
 					w.now.add(float64(r.latency))
 				}
-			} else if r.latency >= 0 {
+			} else if answered {
 				for _, p := range w.peers {
 					if minute >= p && minute < p+w.to-w.from {
 						w.then.add(float64(r.latency))

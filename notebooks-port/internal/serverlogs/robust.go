@@ -41,7 +41,8 @@ const minPeers = 3
 // weekday); where those are fewer than three others, its second kind (the same
 // hour); else all. The value itself is left out. The distance is the logarithm
 // of (x+1)/(median+1), in units of 1.4826 times the median of all absolute
-// distances, and of at least 1/sqrt(median+1), the spread of counts, and 0.1.
+// distances, and of at least 1/sqrt(median+4), about the spread of counts, and
+// 0.1.
 // Medians are not moved by the very days that are looked for.
 func deviations(x []float64, first, second func(i int) int) []deviation {
 	byFirst, bySecond := map[int][]int{}, map[int][]int{}
@@ -82,7 +83,7 @@ func deviations(x []float64, first, second func(i int) int) []deviation {
 		scale = spread(logs)
 	}
 	for i := range out {
-		out[i].z = logs[i] / max(scale, 1/math.Sqrt(out[i].expected+1), 0.1)
+		out[i].z = logs[i] / max(scale, 1/math.Sqrt(out[i].expected+4), 0.1)
 	}
 	return out
 }
