@@ -1,0 +1,85 @@
+package build
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sluice/featurestore"
+	"sluice/featurestore/columns"
+	"sluice/featurestore/row"
+)
+
+// Every folder of testdata/backcompat is a home as an earlier version wrote it
+// from a.json.gz and b.json.gz. Each is read, gives the rows that those logs
+// give today, takes a further file and lets go of one. A folder is added when
+// what is stored changes, and none is ever rewritten.
+func TestOldStores(t *testing.T) {
+	homes, err := filepath.Glob(filepath.Join("testdata", "backcompat", "*"))
+	if err != nil || len(homes) < 2 {
+		t.Fatalf("old stores: %v, %v", homes, err)
+	}
+	for _, home := range homes {
+		t.Run(filepath.Base(home), func(t *testing.T) {
+			dir := t.TempDir()
+			old := filepath.Join(dir, "old")
+			if err := os.CopyFS(old, os.DirFS(home)); err != nil {
+				t.Fatal(err)
+			}
+			a, b, c := filepath.Join(old, "a.json.gz"), filepath.Join(old, "b.json.gz"), filepath.Join(old, "c.json.gz")
+			twelve := func(what string, s *featurestore.Store, logs ...string) {
+				t.Helper()
+				now := open(t, filepath.Join(t.TempDir(), "now"))
+				build(t, now, config(logs...))
+				want, got := firstTwelve(t, now), firstTwelve(t, s)
+				if len(got) != len(want) || len(got) == 0 {
+					t.Fatalf("%s: %d rows, want %d", what, len(got), len(want))
+				}
+				for k, v := range want {
+					if got[k] != v {
+						t.Fatalf("%s: %v is %v, want %v", what, k, got[k], v)
+					}
+				}
+			}
+			r, err := featurestore.Open(old, featurestore.OpenOptions{ReadOnly: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			twelve("as it was", r, a, b)
+			s := open(t, old)
+			build(t, s, config(c))
+			twelve("with a further file", s, a, b, c)
+			if _, err := Remove(t.Context(), s, []string{"b.json.gz"}, Config{}); err != nil {
+				t.Fatal(err)
+			}
+			twelve("without one", s, a, c)
+		})
+	}
+}
+
+type rowValues struct {
+	values      [columns.NumFeatures]uint64
+	first, last int64
+}
+
+// firstTwelve are the twelve features of every row, bit by bit.
+func firstTwelve(t *testing.T, s *featurestore.Store) map[row.Key]rowValues {
+	t.Helper()
+	out := map[row.Key]rowValues{}
+	for _, m := range s.Months() {
+		if err := s.ScanMonth(m, false, func(r *row.Row) error {
+			v := rowValues{first: r.First, last: r.Last}
+			for i := range v.values {
+				if v.values[i] = math.Float64bits(r.Values[i]); r.Values[i] != r.Values[i] {
+					v.values[i] = math.MaxUint64
+				}
+			}
+			out[r.Key] = v
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
