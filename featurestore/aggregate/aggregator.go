@@ -21,7 +21,7 @@ type Deriver interface {
 }
 
 // DefaultMemory is the memory for groups where Options.Memory is 0, in bytes.
-const DefaultMemory = 1 << 30
+const DefaultMemory = 256 << 20
 
 // Options say how requests are aggregated.
 type Options struct {
