@@ -1,6 +1,9 @@
 package page
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Document is a report before it has a form.
 type Document struct {
@@ -41,8 +44,9 @@ type (
 		Data         *Table
 		Wide         bool
 	}
-	// Gallery is figures side by side.
+	// Gallery is figures side by side, Beside tables.
 	Gallery []Figure
+	Beside  []*Table
 )
 
 // Card is one figure with its name.
@@ -63,6 +67,25 @@ type Table struct {
 
 // Add appends a row.
 func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
+
+// DropEmpty takes away the columns without a value in any row, but the first.
+func (t *Table) DropEmpty() {
+	for i := len(t.Head) - 1; i > 0; i-- {
+		used := false
+		for _, r := range t.Rows {
+			used = used || i < len(r) && r[i] != ""
+		}
+		if used || len(t.Rows) == 0 {
+			continue
+		}
+		t.Head = slices.Delete(slices.Clone(t.Head), i, i+1)
+		for k, r := range t.Rows {
+			if i < len(r) {
+				t.Rows[k] = slices.Delete(r, i, i+1)
+			}
+		}
+	}
+}
 
 // Mark stresses the last row.
 func (t *Table) Mark() {
@@ -85,6 +108,7 @@ func (Cards) isBlock()     {}
 func (*Table) isBlock()    {}
 func (Figure) isBlock()    {}
 func (Gallery) isBlock()   {}
+func (Beside) isBlock()    {}
 
 type column uint8
 

@@ -91,6 +91,14 @@ func (w *htmlWriter) blocks(bs []Block) {
 			w.table(b)
 		case Figure:
 			w.figure(b)
+		case Beside:
+			w.WriteString("<div class=\"beside\">\n")
+			for _, t := range b {
+				w.WriteString("<div>")
+				w.table(t)
+				w.WriteString("</div>\n")
+			}
+			w.WriteString("</div>\n")
 		case Gallery:
 			w.WriteString("<div class=\"figures\">\n")
 			for _, f := range b {

@@ -100,6 +100,10 @@ func (w *markdownWriter) blocks(bs []Block) {
 			w.table(b)
 		case Figure:
 			w.figure(b)
+		case Beside:
+			for _, t := range b {
+				w.table(t)
+			}
 		case Gallery:
 			for _, f := range b {
 				w.figure(f)

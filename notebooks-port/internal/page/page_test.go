@@ -11,7 +11,7 @@ func hostile() *Document {
 	t.Mark()
 	return &Document{Title: "<b>Title", Subtitle: "of **strong** words", Sections: []Section{{"s", "One & two", []Block{
 		Paragraph("<i>**bold**"), Callout{"bad", "look"}, List{"a", "**b**"}, Heading("H"), Code{"nginx", "a ```b"}, Cards{{"l", "v", "n"}},
-		Details{"more", []Block{t}}, Figure{SVG: "<svg></svg>", Caption: "c", Data: t}, Gallery{{SVG: "<svg></svg>", Caption: "d"}},
+		Details{"more", []Block{t}}, Figure{SVG: "<svg></svg>", Caption: "c", Data: t}, Gallery{{SVG: "<svg></svg>", Caption: "d"}}, Beside{t, t},
 	}}}}
 }
 
@@ -47,5 +47,15 @@ func TestLongTablesFold(t *testing.T) {
 	}
 	if m := string(d.Markdown()); strings.Count(m, "| x |") != 20 {
 		t.Error("Markdown lacks rows")
+	}
+}
+
+func TestColumnsWithoutAValueAreDropped(t *testing.T) {
+	tab := NewTable("T", "Name", "#A", "Empty", "B")
+	tab.Add("", "1", "", "x")
+	tab.Add("", "2", "", "")
+	tab.DropEmpty()
+	if got := strings.Join(tab.Head, " "); got != "Name #A B" || len(tab.Rows[0]) != 3 || tab.Rows[0][2] != "x" {
+		t.Errorf("%q, %v", got, tab.Rows)
 	}
 }

@@ -40,6 +40,7 @@ td.prose,tbody th.prose{white-space:normal;min-width:15rem;max-width:38rem}
 td.logged,tbody th.logged{white-space:normal;min-width:9rem;max-width:30rem;overflow-wrap:anywhere;font-weight:400}
 tr.mark>*{background:var(--wash);font-weight:650}
 tr.mark>th:first-child{box-shadow:inset 3px 0 var(--bad);padding-left:.5rem}
+.beside{display:flex;flex-wrap:wrap;gap:0 3.5rem;align-items:flex-start}.beside>*{max-width:100%;min-width:0}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.2rem 1.8rem;margin:1.1rem 0;align-items:start}
 figure{margin:1rem 0;max-width:32rem;min-width:0}
 figure.wide{max-width:none}

@@ -32,14 +32,14 @@ func (d *data) causes(in *Incident) []Cause {
 	slow := b.HasLatency && b.LatencyRise >= 1.5
 	few := b.TopShare >= 0.5 && b.Requests >= 50
 	traffic := fmt.Sprintf("%s requests in the %d hours before, %s on normal days (%.1f times)", count(b.Requests), b.Hours, count(b.Normal), b.Ratio)
-	peak := fmt.Sprintf("up to %s requests a minute before, %s on normal days", count(b.PeakMinute), count(b.NormalPeak))
+	peak := fmt.Sprintf("up to %s a minute before, %s on normal days", plural(b.PeakMinute, "request", "requests"), count(b.NormalPeak))
 
 	overload := Cause{Name: "Overload: more requests than the server's CPU, memory or disk can take"}
 	overload.note(high, 2, traffic, "traffic before was ordinary: "+traffic)
 	overload.note(burst, 1, peak, "no burst: "+peak)
 	if b.HasLatency {
-		rise := fmt.Sprintf("response times rose from %s to %s (95 in 100: %s to %s)", seconds(b.NormalMed), seconds(b.Median), seconds(b.NormalP95), seconds(b.P95))
-		overload.note(slow, 1, rise, "response times did not rise: "+rise)
+		rise := fmt.Sprintf("response times: median %s before, %s normally (95 in 100 within %s, normally %s)", seconds(b.Median), seconds(b.NormalMed), seconds(b.P95), seconds(b.NormalP95))
+		overload.note(slow, 1, "higher "+rise, "no higher "+rise)
 	}
 	if high && few {
 		overload.For = append(overload.For, fmt.Sprintf("%s of these requests came from three addresses", percent(b.TopShare)))

@@ -134,7 +134,9 @@ func (s *study) errors() {
 	}
 	// The root answers POST, and refuses GET on /generate.
 	s.many(60, "11-03 00:00", "12-26 00:00", func(t time.Time, i int) { s.row(t, ip(i), "Singapore", "POST", "/generate", 200, 900, 1) })
-	s.many(40, "11-03 00:00", "12-26 00:00", func(t time.Time, i int) { s.row(t, fmt.Sprintf("192.0.2.%d", 100+i%20), "France", "GET", "/generate", 405, 20, .1) })
+	s.many(40, "11-03 00:00", "12-26 00:00", func(t time.Time, i int) {
+		s.row(t, fmt.Sprintf("192.0.2.%d", 100+i%20), "France", "GET", "/generate", 405, 20, .1)
+	})
 }
 
 // getFailures are the failed GET requests by country.
@@ -181,7 +183,9 @@ func (s *study) gets() {
 			s.row(s.when(), ip, g.country, "GET", endpoint(), 404, 9, .02)
 		}
 	}
-	ok := func(t string, ip, country, target string, size int) { s.row(at(t), ip, country, "GET", target, 200, size, .05) }
+	ok := func(t string, ip, country, target string, size int) {
+		s.row(at(t), ip, country, "GET", target, 200, size, .05)
+	}
 	// The visitor: looks around, then attacks.
 	for i := range 12 {
 		ok(fmt.Sprintf("12-02 10:%02d", i), visitor, "United States", "/", 1240)

@@ -2,6 +2,7 @@ package serverlogs
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -101,7 +102,7 @@ func (r *Result) summary() []page.Block {
 	out = append(out, page.Cards{
 		{Label: "Requests", Value: count(p.Rows), Note: fmt.Sprintf("on %d of %d days", p.Days, p.CalendarDay)},
 		{Label: "Errors (4xx, 5xx, none)", Value: percent(ratio(failed, p.Rows)), Note: count(failed) + " requests"},
-		{Label: "Unusual days", Value: count(unusual), Note: "against the same weekdays"},
+		{Label: "Unusual days", Value: count(unusual), Note: "they stand in the calendar"},
 		{Label: "Outages", Value: count(len(r.Incidents)), Note: length(down) + " in all"},
 		{Label: "GET requests that failed", Value: percent(ratio(g.Failure, g.Failure+g.Success)), Note: count(g.Failure) + " of " + count(g.Failure+g.Success)},
 		{Label: "Attack attempts", Value: count(r.Attacks.Requests), Note: "from " + plural(r.Attacks.Addresses, "address", "addresses")},
@@ -127,7 +128,7 @@ func (r *Result) dataBlocks() []page.Block {
 	for _, c := range p.Rejected {
 		reject.Add(c.Name, count(c.Count), percent(c.Share))
 	}
-	reject.Add("blank, comment or header", count(p.Skipped), percent(ratio(p.Skipped, p.Lines)))
+	reject.Add("blank, comment or header (skipped)", count(p.Skipped), percent(ratio(p.Skipped, p.Lines)))
 	distinct := page.NewTable("Distinct values", "Of", "#Values")
 	for _, c := range p.Distinct {
 		distinct.Add(c.Name, count(c.Count))
@@ -149,7 +150,7 @@ func (r *Result) dataBlocks() []page.Block {
 	for _, c := range p.Methods {
 		methods.Add(clip(c.Name, 32), count(c.Count), percent(c.Share))
 	}
-	out := []page.Block{page.Paragraph(fmt.Sprintf("%s rows from %s to %s, on %d distinct days of %d; times are in %s.", count(p.Rows), p.First, p.Last, p.Days, p.CalendarDay, r.Zone)), files, distinct, status, methods, columns, reject}
+	out := []page.Block{page.Paragraph(fmt.Sprintf("%s rows from %s to %s, on %d distinct days of %d; times are in %s.", count(p.Rows), p.First, p.Last, p.Days, p.CalendarDay, r.Zone)), files, page.Beside{distinct, status, methods, columns, reject}}
 	if p.Latency != nil {
 		out = append(out, page.Paragraph(fmt.Sprintf("Response time: median %s, 95 in 100 within %s, 99 in 100 within %s (%s rows have one).", p.Latency["median"], p.Latency["p95"], p.Latency["p99"], p.Latency["rows"])))
 	}
@@ -170,13 +171,14 @@ func counts(caption, name string, list []Count, notes bool) *page.Table {
 		t.Add(row...)
 	}
 	t.Limit = 10
+	t.DropEmpty()
 	return t
 }
 
 func (r *Result) trafficBlocks() []page.Block {
 	var req, exp, ratePts []chart.Point
 	var marks []chart.Mark
-	days := page.NewTable("Requests by day", "Day", "", "#Requests", "#Expected", "#Deviation", "#Errors", "#Error rate", "#2xx", "#3xx", "#4xx", "#5xx", "Marked")
+	days := page.NewTable("Requests by day", "Day", "", "#Requests", "#Expected", "#Deviation", "#Errors", "#Error rate", "#2xx", "#3xx", "#4xx", "#5xx", "~Marked")
 	for i, d := range r.Days {
 		x := float64(i)
 		req = append(req, chart.Point{X: x, Y: float64(d.Requests)})
@@ -193,9 +195,13 @@ func (r *Result) trafficBlocks() []page.Block {
 	days.Limit = 14
 	axis := "days since " + r.Days[0].Date
 	size := chart.Size{Width: 960, Height: 320}
+	most := 1.0
+	for _, p := range append(slices.Clone(req), exp...) {
+		most = max(most, p.Y)
+	}
 	out := []page.Block{
 		page.Figure{Wide: true, Caption: "Requests by day, what the same weekday lets expect, and the days marked as unusual.", SVG: chart.Line{Head: chart.Head{ID: "days", Title: "Requests by day", Desc: "A line of the requests of each day with the expected number beside it", Size: size},
-			X: chart.Axis{Label: axis}, Y: chart.Axis{Label: "requests"}, Series: []chart.Series{{Name: "requests", Colour: 1, Points: req}, {Name: "expected", Colour: 0, Dashed: true, Points: exp}}, Marks: marks}.SVG(), Data: nil},
+			X: chart.Axis{Label: axis}, Y: chart.Axis{Label: "requests", Max: 1.08 * most}, Series: []chart.Series{{Name: "requests", Colour: 1, Points: req}, {Name: "expected", Colour: 0, Dashed: true, Points: exp}}, Marks: marks}.SVG(), Data: nil},
 		page.Figure{Wide: true, Caption: "Share of requests that ended in an error (4xx, 5xx or without a status), by day.", SVG: chart.Line{Head: chart.Head{ID: "errors", Title: "Error rate by day", Desc: "A line of the share of errors of each day", Size: chart.Size{Width: 960, Height: 240}},
 			X: chart.Axis{Label: axis}, Y: chart.Axis{Label: "share of errors", Percent: true, Min: 0, Max: 1}, Series: []chart.Series{{Colour: 2, Points: ratePts}}}.SVG()},
 		page.Paragraph("A day is marked if it lies **3.5 or more robust standard deviations** from the median of the same weekday in the other weeks, and at least a quarter of that median away. See the last section for the method. The first and the last day are not marked as low if the log does not cover them."),
@@ -210,14 +216,14 @@ func (r *Result) trafficBlocks() []page.Block {
 		hours.Limit = 12
 		out = append(out, hours)
 	}
-	out = append(out, counts("Most requests by address", "Address", r.Top.Addresses, true), counts("Most requests by endpoint", "`Endpoint", r.Top.Endpoints, false), counts("Most requests by agent", "`Agent", r.Top.Agents, false))
+	tables := page.Beside{counts("Most requests by address", "Address", r.Top.Addresses, true), counts("Most requests by endpoint", "`Endpoint", r.Top.Endpoints, false)}
 	if len(r.Top.Countries) > 0 {
-		out = append(out, counts("Most requests by country", "Country", r.Top.Countries, false))
+		tables = append(tables, counts("Most requests by country", "Country", r.Top.Countries, false))
 	}
 	if len(r.Groups) > 0 {
-		out = append(out, counts("Named groups of addresses", "Group", r.Groups, false))
+		tables = append(tables, counts("Named groups of addresses", "Group", r.Groups, false))
 	}
-	return out
+	return append(out, tables, counts("Most requests by agent", "`Agent", r.Top.Agents, false))
 }
 
 func (r *Result) weekFigure() page.Block {
@@ -244,7 +250,7 @@ func (r *Result) weekFigure() page.Block {
 				row = append(row, none)
 				continue
 			}
-			cells = append(cells, chart.Cell{Text: chart.Short(v), Shade: v / max(most, 1)})
+			cells = append(cells, chart.Cell{Text: chart.Short(math.Round(v)), Shade: v / max(most, 1)})
 			row = append(row, count(v))
 		}
 		m.Cells = append(m.Cells, cells)
@@ -334,14 +340,16 @@ func (r *Result) incident(i int) []page.Block {
 		before.Add("response time, median", seconds(b.Median), seconds(b.NormalMed))
 		before.Add("response time, 95 in 100", seconds(b.P95), seconds(b.NormalP95))
 	}
-	out = append(out, before)
-	if len(b.Addresses) > 0 {
+	if len(b.Addresses) == 0 {
+		out = append(out, before)
+	} else {
 		t := page.NewTable("Who asked in the hours before", "Address", "#Requests", "#Share", "Country", "Group")
 		for _, c := range b.Addresses {
 			t.Add(c.Name, count(c.Count), percent(c.Share), c.Country, c.Group)
 		}
 		t.Limit = 5
-		out = append(out, t)
+		t.DropEmpty()
+		out = append(out, page.Beside{before, t})
 	}
 	causes := page.NewTable("Likely causes", "~Cause", "Verdict", "~For", "~Against")
 	for _, c := range in.Causes {

@@ -30,6 +30,7 @@ func getTable(caption, name string, rows []GetRow, country bool) *page.Table {
 		}
 	}
 	t.Limit = 10
+	t.DropEmpty()
 	return t
 }
 
@@ -82,6 +83,7 @@ func (r *Result) getBlocks() []page.Block {
 			}
 		}
 		t.Limit = 10
+		t.DropEmpty()
 		out = append(out, t)
 	}
 	cross("Successes by country and endpoint", "Country", g.ByCountry)
