@@ -128,9 +128,10 @@ func TestNoAllocation(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { p.ProbabilityRow(row) }); n != 0 {
 		t.Errorf("ProbabilityRow allocates %v times", n)
 	}
-	few, many := benchRows(64, 12), benchRows(6400, 12)
-	dst, phi := make([]float32, 6400), make([]float32, 6400*13)
-	leaves := make([]int32, 6400*20)
+	const more = 640 // rows, against 64
+	few, many := benchRows(64, 12), benchRows(more, 12)
+	dst, phi := make([]float32, more), make([]float32, more*13)
+	leaves := make([]int32, more*20)
 	for name, call := range map[string]func(x []float32, rows int){
 		"Margin":        func(x []float32, rows int) { p.Margin(dst, x, rows, 1) },
 		"Probability":   func(x []float32, rows int) { p.Probability(dst, x, rows, 1) },
@@ -139,9 +140,9 @@ func TestNoAllocation(t *testing.T) {
 	} {
 		call(few, 64)
 		a := testing.AllocsPerRun(3, func() { call(few, 64) })
-		b := testing.AllocsPerRun(3, func() { call(many, 6400) })
+		b := testing.AllocsPerRun(3, func() { call(many, more) })
 		if b > a {
-			t.Errorf("%s allocates %v times for 64 rows, %v times for 6400", name, a, b)
+			t.Errorf("%s allocates %v times for 64 rows, %v times for %d", name, a, b, more)
 		}
 	}
 	wide := mustPredict(t, benchModel(20, 6, 400), PredictorOptions{})
