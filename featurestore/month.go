@@ -157,6 +157,7 @@ func (s *Store) writeMonthFile(ctx context.Context, m row.Month, features []stri
 	if err != nil {
 		return nil, fault.As(fault.Invalid, err)
 	}
+	defer w.stop()
 	n := 0
 	err = fill(func(r *row.Row) error {
 		if n++; n%4096 == 0 && ctx.Err() != nil {

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -85,17 +87,40 @@ func monthSchema(features []string) *parquet.Schema {
 }
 
 // monthWriter writes the rows of one month, which must come in order of keys.
+// It must be stopped or closed.
 type monthWriter struct {
 	w        *parquet.GenericWriter[any]
 	month    row.Month
 	features int
 	last     row.Key
-	batch    []parquet.Row
-	values   []parquet.Value // backs batch
-	n        int             // rows in batch
-	bytes    []byte          // backs the strings of batch
-	info     MonthInfo       // counted as rows come in
-	missing  []int64         // rows without a value, by feature
+	*monthBatch
+	info    MonthInfo // counted as rows come in
+	missing []int64   // rows without a value, by feature
+
+	// Batches are encoded by a goroutine of their own, in their order.
+	full, free chan *monthBatch
+	failed     atomic.Bool
+	done       chan struct{} // closed when the goroutine has ended
+	err        error         // of encoding; to be read when done is closed
+	stopping   sync.Once
+}
+
+// monthBatch is a number of rows on their way into the file.
+type monthBatch struct {
+	batch  []parquet.Row
+	values []parquet.Value // backs batch
+	n      int             // rows in batch
+	bytes  []byte          // backs the strings of batch
+}
+
+const monthBatches = 4
+
+func newMonthBatch(width int) *monthBatch {
+	b := &monthBatch{batch: make([]parquet.Row, batchRows), values: make([]parquet.Value, batchRows*width)}
+	for i := range b.batch {
+		b.batch[i] = b.values[i*width : (i+1)*width : (i+1)*width]
+	}
+	return b
 }
 
 func newMonthWriter(out io.Writer, month row.Month, features []string) (*monthWriter, error) {
@@ -114,15 +139,40 @@ func newMonthWriter(out io.Writer, month row.Month, features []string) (*monthWr
 		),
 		month:    month,
 		features: len(features),
-		batch:    make([]parquet.Row, batchRows),
-		values:   make([]parquet.Value, batchRows*width),
+		full:     make(chan *monthBatch, monthBatches),
+		free:     make(chan *monthBatch, monthBatches),
+		done:     make(chan struct{}),
 		missing:  make([]int64, len(features)),
 		info:     MonthInfo{Month: month, Columns: slices.Clone(features), First: math.MaxInt64, Last: math.MinInt64},
 	}
-	for i := range w.batch {
-		w.batch[i] = w.values[i*width : (i+1)*width : (i+1)*width]
+	w.monthBatch = newMonthBatch(width)
+	for range monthBatches - 1 {
+		w.free <- newMonthBatch(width)
 	}
+	go w.encode()
 	return w, nil
+}
+
+// encode writes full batches until there are no more.
+func (w *monthWriter) encode() {
+	defer close(w.done)
+	for b := range w.full {
+		if w.err == nil {
+			if _, w.err = w.w.WriteRows(b.batch[:b.n]); w.err != nil {
+				w.failed.Store(true)
+			}
+		}
+		b.n, b.bytes = 0, b.bytes[:0]
+		w.free <- b // never blocks: there are no more batches than fit
+	}
+}
+
+// stop ends the goroutine and gives what went wrong in it. Nothing can be
+// written afterwards.
+func (w *monthWriter) stop() error {
+	w.stopping.Do(func() { close(w.full) })
+	<-w.done
+	return w.err
 }
 
 // Write writes one row; r and its slices are not kept.
@@ -194,15 +244,21 @@ func label(l row.Label) (parquet.Value, int) {
 }
 
 func (w *monthWriter) flush() error {
-	_, err := w.w.WriteRows(w.batch[:w.n])
-	w.n, w.bytes = 0, w.bytes[:0]
-	return err
+	if w.failed.Load() {
+		return w.stop()
+	}
+	w.full <- w.monthBatch
+	w.monthBatch = <-w.free
+	return nil
 }
 
 // Close ends the file and gives what was counted: rows, windows, labels, span,
 // missing values without their reasons.
 func (w *monthWriter) Close() (MonthInfo, error) {
 	if err := w.flush(); err != nil {
+		return MonthInfo{}, err
+	}
+	if err := w.stop(); err != nil {
 		return MonthInfo{}, err
 	}
 	if err := w.w.Close(); err != nil {
