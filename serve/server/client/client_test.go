@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -42,17 +41,7 @@ func lines(from, n, salt int) []feed.Line {
 
 func writeFeed(t *testing.T, home string, d feed.Date, lines []feed.Line) {
 	t.Helper()
-	w, err := feed.Open(home).Create(d, model, feed.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Discard()
-	for i := range lines {
-		if err := w.Write(&lines[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := w.Commit(asOf); err != nil {
+	if err := publish(home, d, lines); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -60,58 +49,28 @@ func writeFeed(t *testing.T, home string, d feed.Date, lines []feed.Line) {
 // serve runs a service until stop.
 func serve(t *testing.T, home, addr string) (at string, stop func()) {
 	t.Helper()
-	s, err := server.New(context.Background(), server.Config{Dir: home, GRPC: addr, HTTP: "127.0.0.1:0", Poll: 10 * time.Millisecond, Drain: time.Second})
+	at, end, err := run(home, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
+		if err := end(); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(stop)
-	return s.GRPCAddr(), stop
+	return at, stop
 }
 
 // flaky is a way to the service that breaks each connection after some bytes.
 func flaky(t *testing.T, to string, after int64) (addr string, broken *atomic.Int64) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, broken, end, err := breaking(to, after)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	broken = &atomic.Int64{}
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			go func() {
-				_, _ = io.Copy(out, in)
-				_ = out.Close()
-			}()
-			go func() {
-				n, _ := io.CopyN(in, out, after)
-				if n == after {
-					broken.Add(1)
-				}
-				_ = in.Close()
-				_ = out.Close()
-			}()
-		}
-	}()
-	return l.Addr().String(), broken
+	t.Cleanup(end)
+	return addr, broken
 }
 
 func same(t *testing.T, c *client.Copy, d feed.Date, want []feed.Line) {
