@@ -344,51 +344,66 @@ func (r *Registry) Log() ([]Entry, error) {
 	return log, nil
 }
 
+// Promotable is the version that e would put in service, after every check
+// that Promote makes; nothing is changed.
+func (r *Registry) Promotable(e Entry) (Version, error) {
+	v, err := r.Get(e.Version)
+	if err != nil {
+		return Version{}, err
+	}
+	if err := v.Verify(); err != nil {
+		return Version{}, err
+	}
+	if !v.Manifest.Gate.Passed && !e.Forced {
+		return Version{}, fault.New(fault.Conflict, "version %s was held back (%s); to put it in service all the same, say why with --force REASON", e.Version, strings.Join(v.Manifest.Gate.Reasons, "; "))
+	}
+	if e.Forced && strings.TrimSpace(e.Reason) == "" {
+		return Version{}, fault.Field(fault.Invalid, "force", "a forced promotion needs its reason")
+	}
+	return v, nil
+}
+
 // Promote puts a version in service. A version that a gate held back needs
 // force, and then a reason. Promoting the champion again does nothing.
 // Errors: NotFound, Corrupt, Conflict (held back and not forced).
 func (r *Registry) Promote(e Entry) error {
-	v, err := r.Get(e.Version)
-	if err != nil {
+	if _, err := r.Promotable(e); err != nil {
 		return err
-	}
-	if err := v.Verify(); err != nil {
-		return err
-	}
-	if !v.Manifest.Gate.Passed && !e.Forced {
-		return fault.New(fault.Conflict, "version %s was held back (%s); to put it in service all the same, say why with --force REASON", e.Version, strings.Join(v.Manifest.Gate.Reasons, "; "))
-	}
-	if e.Forced && strings.TrimSpace(e.Reason) == "" {
-		return fault.Field(fault.Invalid, "force", "a forced promotion needs its reason")
 	}
 	return r.install(e)
 }
 
-// Rollback puts the version before the present champion back in service and
-// returns its name. Errors: Conflict where there is none.
-func (r *Registry) Rollback(e Entry) (string, error) {
+// Before is the version that was in service before the present champion.
+// Errors: Conflict where there is none, NotFound, Corrupt.
+func (r *Registry) Before() (Version, error) {
 	now, err := r.Champion()
 	if err != nil {
-		return "", err
+		return Version{}, err
 	}
 	log, err := r.Log()
 	if err != nil {
-		return "", err
+		return Version{}, err
 	}
-	for i := len(log) - 1; i >= 0; i-- {
-		if log[i].Version == now && log[i].Action == "promote" && log[i].Previous != "" {
-			e.Version = log[i].Previous
-			v, err := r.Get(e.Version)
-			if err != nil {
-				return "", err
+	for _, e := range slices.Backward(log) {
+		if e.Version == now && e.Action == "promote" && e.Previous != "" {
+			v, err := r.Get(e.Previous)
+			if err == nil {
+				err = v.Verify()
 			}
-			if err := v.Verify(); err != nil {
-				return "", err
-			}
-			return e.Version, r.install(e)
+			return v, err
 		}
 	}
-	return "", fault.New(fault.Conflict, "no version was in service before %s: nothing to roll back to", orNone(now))
+	return Version{}, fault.New(fault.Conflict, "no version was in service before %s: nothing to roll back to", orNone(now))
+}
+
+// Rollback puts Before back in service and returns its name.
+func (r *Registry) Rollback(e Entry) (string, error) {
+	v, err := r.Before()
+	if err != nil {
+		return "", err
+	}
+	e.Version = v.Name
+	return v.Name, r.install(e)
 }
 
 func orNone(s string) string {

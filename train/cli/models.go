@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ import (
 func modelCommands() []command {
 	return []command{{
 		name:    "evaluate",
-		summary: "Measure a version, the rules or last month's list on months of the store",
+		summary: "Measure a version, the rules or the earlier lists on months of the store",
 		long: `Measures on the store's rows as they are labelled now, without training: labels
 that came later are added with train features build --labels. Writes nothing.`,
 		args: "",
@@ -87,6 +89,12 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 			return err
 		}
 		e.events.begin("evaluate")
+		if (*params != "" || *tune) && !*grid && *backtest == 0 {
+			return fault.New(fault.Usage, "--params and --tune are for --grid and --backtest, which train; a version has its own")
+		}
+		if *tune && *grid {
+			return fault.Field(fault.Usage, "tune", "--tune goes with --backtest; the grid is trained as given")
+		}
 		if *grid || *backtest != 0 {
 			c := pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads), Seed: *seed, Tune: *tune}
 			if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
@@ -107,7 +115,7 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 			e.events.result(rows, func(w io.Writer) { printGrid(w, rows) })
 			return nil
 		}
-		split, err := pipeline.Evaluate(ctx, pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads)}, *model, ms, e.events.send)
+		split, err := pipeline.Evaluate(ctx, pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads), Seed: *seed}, *model, ms, e.events.send)
 		if err != nil {
 			return err
 		}
@@ -124,7 +132,7 @@ func printGrid(w io.Writer, rows []report.GridRow) {
 		switch {
 		case g.Grouped:
 			by = "address"
-		case !g.HasLeak:
+		case strings.Contains(g.Name, "→"):
 			by = "month"
 		}
 		h := g.Split.AtHalf
@@ -133,8 +141,11 @@ func printGrid(w io.Writer, rows []report.GridRow) {
 	}
 	fmt.Fprintln(w)
 	for _, g := range rows {
-		if g.HasLeak {
-			fmt.Fprintf(w, "%s: splitting by row instead of by address adds %+.4f to ROC AUC\n", g.Name, g.Leakage)
+		switch {
+		case g.HasLeak:
+			fmt.Fprintf(w, "%s: ROC AUC by row less that by address is %+.4f (one draw, other test rows: chance is in it)\n", g.Name, g.Leakage)
+		case !g.Grouped && !strings.Contains(g.Name, "→"):
+			fmt.Fprintf(w, "%s: no address has two rows, so the two splits differ by chance alone\n", g.Name)
 		}
 	}
 }
@@ -260,8 +271,12 @@ func setupVersions(fs *flag.FlagSet) func(context.Context, *env, []string) error
 		for i, v := range versions {
 			manifests[i] = v.Manifest
 		}
-		e.events.result(map[string]any{"versions": manifests, "champion": champion, "log": log}, func(w io.Writer) {
-			if len(versions) == 0 {
+		damaged := map[string]string{}
+		for name, err := range bad {
+			damaged[name] = oneLine(err.Error())
+		}
+		e.events.result(map[string]any{"versions": manifests, "damaged": damaged, "champion": champion, "log": log}, func(w io.Writer) {
+			if len(versions)+len(bad) == 0 {
 				fmt.Fprintf(w, "no versions in %s yet; make one with train run\n", r.Dir())
 			}
 			for _, v := range versions {
@@ -274,8 +289,8 @@ func setupVersions(fs *flag.FlagSet) func(context.Context, *env, []string) error
 				}
 				fmt.Fprintf(w, "%s %s  %-9s  trained on %s, tested on %s\n", mark, v.Name, state, months(v.Manifest.Train), months(v.Manifest.Test))
 			}
-			for name, err := range bad {
-				fmt.Fprintf(w, "! %s  %s\n", name, oneLine(err.Error()))
+			for _, name := range slices.Sorted(maps.Keys(bad)) {
+				fmt.Fprintf(w, "! %s  %s\n", name, oneLine(bad[name].Error()))
 			}
 			for _, l := range log {
 				fmt.Fprintf(w, "  %s  %-8s %s by %s: %s\n", l.At.Format(time.DateTime), l.Action, l.Version, l.Who, l.Reason)

@@ -30,6 +30,9 @@ func readParams(path string) (gbtree.Params, int, error) {
 		if err := dec.Decode(&raw); err != nil {
 			return gbtree.Params{}, 0, fault.Field(fault.Invalid, "params", "%s: want a JSON object of XGBoost parameters: %w", path, err)
 		}
+		if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+			return gbtree.Params{}, 0, fault.Field(fault.Invalid, "params", "%s: something follows the JSON object of parameters at byte %d; want nothing behind it", path, dec.InputOffset())
+		}
 	}
 	rounds := 0
 	if v, ok := raw["num_boost_round"]; ok {

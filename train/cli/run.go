@@ -63,9 +63,9 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	d := &dataFlags{siteHosts: list{comma: true}, apiPrefixes: list{comma: true}, apiHosts: list{comma: true}, proxies: list{comma: true}, cacheStatus: list{comma: true}}
 	fs.Var(&d.logs, "logs", "log `FILES` or globs, plain, gzip or zstd; - is stdin")
 	fs.Var(&d.labels, "labels", "AbuseIPDB export `FILES` or globs: plain text, blacklist JSON, check answers, CSV")
-	d.attacks = fs.String("attacks", "none", "`FILE` of attack windows (CSV, JSON), or none: each month is one window")
+	d.attacks = fs.String("attacks", "none", "`FILE` of attack windows (CSV, JSON); detect: found in the logs; none: each month is one window")
 	d.profile = fs.String("profile", "site", "rules for derived columns: `site` for ordinary logs, wikimedia for webrequest")
-	d.format = fs.String("format", "auto", "log `FORMAT`: auto, combined, common, vhost-combined, json, csv, tsv, parquet")
+	d.format = fs.String("format", "auto", "log `FORMAT`: auto, combined, common, vhost-combined, json, csv, tsv")
 	d.mapping = fs.String("mapping", "", "`COLUMN=FIELD,...`: webrequest column names and the log's own")
 	d.zone = fs.String("zone", "UTC", "time `ZONE` whose months rows belong to")
 	fs.Var(&d.siteHosts, "site-hosts", "the site's own `HOSTS`; .example.org means it and all below")
@@ -104,7 +104,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "run takes no %q; see train run --help", args[0])
 		}
-		if *target <= 0 || *target >= 1 {
+		if !(*target > 0 && *target < 1) {
 			return fault.Field(fault.Usage, "target-precision", "--target-precision %v: want a share between 0 and 1, as in 0.8", *target)
 		}
 		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Who: who(), World: featurestore.Real}
@@ -142,6 +142,9 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 			if err := d.fill(&c); err != nil {
 				return err
 			}
+			if len(c.Logs) == 0 && !*simulated {
+				c.World = "" // as the home has it
+			}
 			if c.Train, c.LastN, err = parseTrainMonths(train.values); err != nil {
 				return err
 			}
@@ -154,7 +157,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 			return err
 		}
 		e.events.result(res, func(w io.Writer) { printRun(w, e, res) })
-		if !res.Gate.Passed && !*demo && !*dry {
+		if res.Gate != nil && !res.Gate.Passed && !*demo {
 			return fault.New(fault.HeldBack, "version %s was held back: %s. Everything is written, the champion stays; read %s", res.Version, strings.TrimRight(strings.Join(res.Gate.Failed, "; "), "."), res.Report)
 		}
 		return nil

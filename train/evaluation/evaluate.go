@@ -391,7 +391,7 @@ func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) erro
 			p.With, rival = "the rules", s.Rules.OperatingPoint.Classes.True
 			s.Comparison.Rules = p
 		case "listed_before.operating_point":
-			p.With, rival = "last month's list", s.ListedBefore.OperatingPoint.Classes.True
+			p.With, rival = "the earlier lists", s.ListedBefore.OperatingPoint.Classes.True
 			s.Comparison.ListedBefore = p
 		default:
 			p.With, rival = "the champion", s.Champion.OperatingPoint.Classes.True

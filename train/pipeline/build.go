@@ -46,6 +46,15 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			labeler = reputation.WithEarlier{Set: lists}
 		}
 	}
+	if c.Detect && c.Windows == nil && len(c.Logs) > 0 {
+		found, err := DetectAttacks(ctx, c, sink)
+		if err != nil {
+			return err
+		}
+		if c.Windows = found.Set; c.Windows == nil {
+			return fault.Field(fault.Invalid, "attacks", "no attack stands out in %s; say --attacks none to take each month as one window", strings.Join(baseNames(c.Logs), ", "))
+		}
+	}
 	if labeler != nil {
 		check := ""
 		if c.Pseudonyms != nil {
@@ -54,8 +63,9 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		if err := st.CheckPseudonyms(check); err != nil {
 			return err
 		}
-		labeler = build.Relabel(labeler, c.Pseudonyms)
+		labeler = build.Relabel(withDelay(labeler, c.LabelOptions.Delay), c.Pseudonyms)
 	}
+	labeler, keeper := keepLabels(st, labeler, lists)
 	if len(c.Logs) > 0 {
 		begun := time.Now()
 		meters := map[string]*meter{}
@@ -88,6 +98,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		for _, w := range res.Warnings {
 			sink(Event{Warning: &WarningEvent{Message: w}})
 		}
+		keeper.warn(sink)
 	}
 	if lists != nil {
 		for _, m := range st.Months() {

@@ -28,6 +28,7 @@ type Config struct {
 	Test  []row.Month // months to test on; none means the latest labelled
 
 	Windows *attack.Set // nil: each month is one window
+	Detect  bool        // find the windows in Logs, where Windows is nil
 	Zone    *time.Location
 	Access  accesslog.Options
 	Web     webrequest.Options
@@ -74,7 +75,7 @@ type Result struct {
 	Version   string            `json:"version,omitempty"`
 	Rerun     bool              `json:"rerun"` // the version existed: nothing was trained
 	Verdict   string            `json:"verdict,omitempty"`
-	Gate      GateResult        `json:"gate"`
+	Gate      *GateResult       `json:"gate,omitempty"`   // none in a dry run
 	Report    string            `json:"report,omitempty"` // path of report.html
 	Threshold *float64          `json:"threshold"`        // null where the model abstains
 	Main      *evaluation.Split `json:"-"`

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"sluice/featurestore"
 	"sluice/featurestore/columns"
@@ -41,6 +43,9 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	if err != nil {
 		return nil, err
 	}
+	if m := overlap(v.Manifest.Train, months); len(m) > 0 {
+		sink(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s was trained on %s: figures on rows that trained it flatter it and say nothing of other months", name, monthSpan(m))}})
+	}
 	c.Test, c.Columns = months, s.FeatureNames()
 	for _, m := range months {
 		info, err := st.MonthInfo(m)
@@ -79,18 +84,23 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	in.Name = name + " on " + monthSpan(months)
 	in.Months = evaluation.Months{Train: monthNames(v.Manifest.Train), Test: monthNames(months)}
 	in.Calibrated = confidence
-	in.Operating = evaluation.OperatingChoice{Threshold: evaluation.NaN(), Target: evaluation.Float(0.8), Abstains: true}
-	if ev, err := ReadEvaluation(v); err == nil {
-		in.Operating = ev.Operating
-	}
-	in.RulesAtHalf = rs.BestF1.Flags(t.requestCount, t.sizeMean)
-	in.RulesOperating = rs.AtTarget.Flags(t.requestCount, t.sizeMean)
-	in.RulesAbstain = rs.AtTarget.Abstains
-	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Threads: c.Threads, Target: rs.Target})
+	ev, err := ReadEvaluation(v)
 	if err != nil {
 		return nil, err
 	}
-	sendFigures(sink, &split)
+	in.Operating = ev.Operating
+	in.RulesAtHalf = rs.BestF1.Flags(t.requestCount, t.sizeMean)
+	in.RulesOperating = rs.AtTarget.Flags(t.requestCount, t.sizeMean)
+	in.RulesAbstain = rs.AtTarget.Abstains
+	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Seed: uint64(c.Seed), Threads: c.Threads, Target: float64(ev.Target)})
+	if err != nil {
+		return nil, err
+	}
+	sendFigures(func(e Event) {
+		if e.Figures == nil || model != "rules" && model != "listed-before" || e.Figures.Who == model {
+			sink(e)
+		}
+	}, &split)
 	return &split, nil
 }
 
@@ -119,9 +129,10 @@ func readTable(st *featurestore.Store, months []row.Month, names []string) (*tab
 		if err != nil {
 			return nil, err
 		}
-		if have == nil {
-			have = month.Columns
+		if have != nil && !slices.Equal(have, month.Columns) {
+			return nil, fault.Field(fault.Invalid, "months", "month %s has other columns than the months before it; build them alike", m)
 		}
+		have = month.Columns
 		rows = append(rows, month.Rows...)
 	}
 	if have == nil {

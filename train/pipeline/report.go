@@ -12,10 +12,12 @@ import (
 	"sluice/featurestore"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/row"
+	"sluice/featurestore/webrequest"
 	"sluice/models/drift"
 	"sluice/models/ensemble"
 	"sluice/models/registry"
 	"sluice/train/evaluation"
+	"sluice/train/gbtree"
 	"sluice/train/report"
 )
 
@@ -50,7 +52,7 @@ func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBy
 		Rules: &w.rules, Months: w.reportMonths(), Labels: w.reportLabels(), Importances: im,
 		Dependence: w.dependences(contrib, im), Drift: w.drift, Errors: w.dossiers(probabilities(w.predictor, w.test, w.Threads), contrib),
 		Config: w.settings(), Warnings: w.warnings, Grid: splits, Attacks: w.reportAttacks(),
-		Paths: report.Paths{Home: "HOME", Registry: "registry/" + w.version, GRPC: "127.0.0.1:9090", HTTP: "127.0.0.1:8080"},
+		Paths: report.Paths{Home: "HOME", Registry: "registry/" + w.version, GRPC: "127.0.0.1:9090", HTTP: "127.0.0.1:8080", Flags: w.flags()},
 	}
 	out, err := report.Render(in)
 	if err != nil {
@@ -112,9 +114,12 @@ func (w *work) reportMonths() []report.Month {
 		r := report.Month{
 			Month: mo.Month.String(), Role: role, Rows: int(mo.Rows), Attacks: len(mo.Windows),
 			True: int(mo.Labels.True), False: int(mo.Labels.False), Unknown: int(mo.Labels.Unknown),
-			LabelAsOf: mo.Month.End(time.UTC).Add(w.LabelOptions.Delay).Format(time.DateOnly),
+			LabelAsOf: mo.Month.End(time.UTC).AddDate(0, 0, delayOf(mo.Labels.Definition)).Format(time.DateOnly),
 		}
 		for _, c := range mo.Missing {
+			if !slices.Contains(w.train.names, c.Column) {
+				continue // the model does not look at it
+			}
 			r.Missing = append(r.Missing, c.Column+": "+c.Reason)
 		}
 		for _, s := range m.Sources {
@@ -147,7 +152,7 @@ func (w *work) monthCounts(m row.Month) (requests int64, ips int) {
 }
 
 func (w *work) reportLabels() report.Labels {
-	l := report.Labels{Source: "AbuseIPDB", Delay: fmt.Sprintf("%d days after the end of the month", int(w.LabelOptions.Delay.Hours()/24))}
+	l := report.Labels{Source: "AbuseIPDB"}
 	var defs []string
 	for _, mo := range w.store.Manifest().Months {
 		if slices.Contains(w.Train, mo.Month) || slices.Contains(w.Test, mo.Month) {
@@ -155,7 +160,13 @@ func (w *work) reportLabels() report.Labels {
 		}
 	}
 	slices.Sort(defs)
-	l.Definition = strings.Join(slices.Compact(defs), ", ")
+	defs = slices.Compact(defs)
+	l.Definition = strings.Join(defs, ", ")
+	var delays []string
+	for _, d := range defs {
+		delays = append(delays, fmt.Sprintf("%d days after the end of the month", delayOf(d)))
+	}
+	l.Delay = strings.Join(slices.Compact(delays), ", ")
 	if w.lists != nil {
 		l.Definition += ": " + w.lists.Sentence()
 	}
@@ -244,4 +255,31 @@ func (w *work) reportAttacks() []report.Attack {
 		}
 	}
 	return out
+}
+
+// flags are what train run needs beyond logs, labels and months to make such a
+// version again; files are named by what they are, not by where they lie.
+func (w *work) flags() string {
+	var b strings.Builder
+	add := func(when bool, format string, args ...any) {
+		if when {
+			fmt.Fprintf(&b, " "+format, args...)
+		}
+	}
+	windows := false
+	for _, mo := range w.store.Manifest().Months {
+		for _, mw := range mo.Windows {
+			windows = windows || mw.Attack != mo.Month.String()
+		}
+	}
+	add(w.Demonstration, "--simulated")
+	add(w.Web.Profile == webrequest.Wikimedia, "--profile wikimedia")
+	add(windows, "--attacks ATTACKS.csv")
+	add(w.Zone != nil && w.Zone != time.UTC, "--zone %s", w.Zone)
+	add(!slices.Equal(w.Columns, columns.Names()), "--columns %s", strings.Join(w.Columns, ","))
+	add(w.Params.Fingerprint() != gbtree.DefaultParams().Fingerprint() || w.Rounds != DefaultRounds, "--params PARAMS.json")
+	add(w.Tune, "--tune")
+	add(w.Seed != 0, "--seed %d", w.Seed)
+	add(w.TargetPrecision != 0.8, "--target-precision %g", w.TargetPrecision)
+	return b.String()
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -35,6 +36,11 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 		return Result{}, err
 	}
 	defer st.Close()
+	if c.World == "" {
+		if c.World = st.World(); c.World == "" {
+			c.World = featurestore.Real
+		}
+	}
 	reg := registry.Open(c.Home)
 	if err := reg.Sweep(); err != nil {
 		return Result{}, err
@@ -55,7 +61,17 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 		return Result{}, err
 	}
 
-	in := c.inputs(st, train, test)
+	in := c.inputs(st, train, test, lists)
+	champion, err := reg.Champion()
+	if err != nil {
+		return Result{}, err
+	}
+	// The version that these inputs gave may be in service by now, and is then
+	// not compared with itself.
+	if v, err := reg.Get(champion); err == nil && in.gave(v) {
+		return rerun(ctx, &c, st, reg, v, sink)
+	}
+	in.Champion = champion
 	text, err := json.Marshal(in)
 	if err != nil {
 		return Result{}, err
@@ -89,6 +105,9 @@ func (c *Config) check() error {
 	}
 	if slices.Contains(c.Columns, columns.Label) {
 		return fault.Field(fault.Invalid, "columns", "%s is the label and never an input of a model", columns.Label)
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(c.Columns)))) < len(c.Columns) {
+		return fault.Field(fault.Usage, "columns", "--columns names a column twice")
 	}
 	if c.TargetPrecision == 0 {
 		c.TargetPrecision = 0.8
@@ -238,12 +257,28 @@ type inputs struct {
 	Target    float64       `json:"target_precision"`
 
 	Gates evaluation.GateConfig `json:"gates"`
+
+	Exports  []string `json:"label_exports_sha256"` // that tell what was listed before
+	Champion string   `json:"champion"`             // compared with; "" for none
+}
+
+// gave reports whether a version was made of the same inputs, whatever it was
+// compared with.
+func (in inputs) gave(v registry.Version) bool {
+	var was inputs
+	if json.Unmarshal(v.Manifest.Inputs, &was) != nil {
+		return false
+	}
+	was.Champion, in.Champion = "", ""
+	a, errA := json.Marshal(was)
+	b, errB := json.Marshal(in)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
 // programVersion counts changes after which the same inputs give other files.
 const programVersion = "sluice 1"
 
-func (c *Config) inputs(st *featurestore.Store, train, test *table) inputs {
+func (c *Config) inputs(st *featurestore.Store, train, test *table, lists *reputation.Set) inputs {
 	in := inputs{
 		Program: programVersion, World: c.World, Train: c.Train, Test: c.Test,
 		TrainRows: fmt.Sprintf("%x", train.filesHash), TestRows: fmt.Sprintf("%x", test.filesHash),
@@ -260,6 +295,13 @@ func (c *Config) inputs(st *featurestore.Store, train, test *table) inputs {
 		for _, m := range st.Manifest().Months {
 			in.Backtest = append(in.Backtest, m.Month.String()+" "+m.SHA256)
 		}
+	}
+	if lists != nil {
+		for _, f := range lists.Stats() {
+			in.Exports = append(in.Exports, f.SHA256)
+		}
+		slices.Sort(in.Exports)
+		in.Exports = slices.Compact(in.Exports)
 	}
 	slices.Sort(in.Labels)
 	in.Labels = slices.Compact(in.Labels)
@@ -283,7 +325,7 @@ func rerun(ctx context.Context, c *Config, st *featurestore.Store, reg *registry
 func conclude(ctx context.Context, c *Config, st *featurestore.Store, reg *registry.Registry, v registry.Version, ev *evaluation.Evaluation, again bool, sink Sink) (Result, error) {
 	res := Result{
 		World: c.World, Version: v.Name, Rerun: again, Report: v.Path(registry.ReportHTMLFile),
-		Gate: GateResult{Passed: ev.Gate.Passed}, Main: ev.Main(), Verdict: report.Verdict(ev),
+		Gate: &GateResult{Passed: ev.Gate.Passed}, Main: ev.Main(), Verdict: report.Verdict(ev),
 	}
 	if !ev.Operating.Abstains {
 		t := float64(ev.Operating.Threshold)
@@ -297,15 +339,15 @@ func conclude(ctx context.Context, c *Config, st *featurestore.Store, reg *regis
 	if err != nil {
 		return res, err
 	}
-	demonstrate := c.Demonstration && c.World == featurestore.Simulated
-	if (ev.Gate.Passed || demonstrate) && champion != v.Name && !again {
-		e := registry.Entry{At: time.Now().UTC(), Action: "promote", Version: v.Name, Who: c.Who, Reason: "every gate passed"}
-		if !ev.Gate.Passed {
-			e.Forced, e.Reason = true, "a demonstration on simulated months"
-		}
-		if err := reg.Promote(e); err != nil {
-			return res, err
-		}
+	log, err := reg.Log()
+	if err != nil {
+		return res, err
+	}
+	// A version that was in service and was taken out again stays out; one that
+	// a killed run did not get to put in is put in now.
+	known := slices.ContainsFunc(log, func(e registry.Entry) bool { return e.Version == v.Name })
+	install := (ev.Gate.Passed || c.Demonstration && c.World == featurestore.Simulated) && champion != v.Name && !known
+	if install {
 		champion = v.Name
 	}
 	res.Champion = champion
@@ -319,9 +361,21 @@ func conclude(ctx context.Context, c *Config, st *featurestore.Store, reg *regis
 			return res, err
 		}
 	}
-	// The feed covers the months just read, whichever version is in service.
-	cv.Manifest.Test = v.Manifest.Test
-	res.Service, err = writeFeed(ctx, *c, st, cv, sink)
+	f, err := prepareFeed(ctx, *c, st, cv)
+	if err != nil {
+		return res, err
+	}
+	defer f.writer.Discard()
+	if install {
+		e := registry.Entry{At: time.Now().UTC(), Action: "promote", Version: v.Name, Who: c.Who, Reason: "every gate passed"}
+		if !ev.Gate.Passed {
+			e.Forced, e.Reason = true, "a demonstration on simulated months"
+		}
+		if err := reg.Promote(e); err != nil {
+			return res, err
+		}
+	}
+	res.Service, err = f.publish(sink)
 	return res, err
 }
 

@@ -18,82 +18,106 @@ const topReasons = 3
 
 // Promote puts a version in service and writes its feed.
 func Promote(ctx context.Context, c Config, e registry.Entry, sink Sink) (Service, error) {
-	return change(ctx, c, sink, func(r *registry.Registry) (string, error) {
+	return change(ctx, c, sink, func(r *registry.Registry) (registry.Version, func() error, error) {
 		e.At = time.Now().UTC()
-		return e.Version, r.Promote(e)
+		v, err := r.Promotable(e)
+		return v, func() error { return r.Promote(e) }, err
 	})
 }
 
 // Rollback puts the version before the champion back and writes its feed.
 func Rollback(ctx context.Context, c Config, e registry.Entry, sink Sink) (Service, error) {
-	return change(ctx, c, sink, func(r *registry.Registry) (string, error) {
+	return change(ctx, c, sink, func(r *registry.Registry) (registry.Version, func() error, error) {
 		e.At = time.Now().UTC()
-		return r.Rollback(e)
+		v, err := r.Before()
+		return v, func() error {
+			_, err := r.Rollback(e)
+			return err
+		}, err
 	})
 }
 
-func change(ctx context.Context, c Config, sink Sink, install func(*registry.Registry) (string, error)) (Service, error) {
+// change puts the version that choose names in service: everything that can
+// fail for its own reasons comes before anything is changed.
+func change(ctx context.Context, c Config, sink Sink, choose func(*registry.Registry) (v registry.Version, install func() error, err error)) (Service, error) {
 	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{Context: ctx})
 	if err != nil {
 		return Service{}, err
 	}
 	defer st.Close()
-	r := registry.Open(c.Home)
-	name, err := install(r)
+	v, install, err := choose(registry.Open(c.Home))
 	if err != nil {
 		return Service{}, err
 	}
-	v, err := r.Get(name)
+	f, err := prepareFeed(ctx, c, st, v)
 	if err != nil {
 		return Service{}, err
 	}
-	return writeFeed(ctx, c, st, v, sink)
+	defer f.writer.Discard()
+	if err := install(); err != nil {
+		return Service{}, err
+	}
+	return f.publish(sink)
 }
 
-// writeFeed scores every row of the latest month that the version was tested
-// on, known label or not, and publishes the outcome: one line an address, the
-// highest of its windows.
-func writeFeed(ctx context.Context, c Config, st *featurestore.Store, v registry.Version, sink Sink) (Service, error) {
-	out := Service{Champion: v.Name}
-	if len(v.Manifest.Test) == 0 {
-		return out, fault.New(fault.Corrupt, "version %s names no test month", v.Name)
+// pendingFeed is a feed that is written and not yet in place.
+type pendingFeed struct {
+	feeds   *feed.Feeds
+	writer  *feed.Writer
+	version string
+	asOf    time.Time
+	begun   time.Time
+}
+
+// prepareFeed scores every row of the store's newest month, known label or
+// not: one line an address, the highest of its windows. The newest month,
+// whatever months the version was tested on, because what is served is what is
+// known now: a version that comes back into service scores today's addresses.
+func prepareFeed(ctx context.Context, c Config, st *featurestore.Store, v registry.Version) (*pendingFeed, error) {
+	months := st.Months()
+	if len(months) == 0 {
+		return nil, fault.New(fault.NotFound, "the store has no months, so there is nothing to score; read logs with train features build")
 	}
-	m := v.Manifest.Test[len(v.Manifest.Test)-1]
-	begun := time.Now()
+	m := months[len(months)-1]
+	f := &pendingFeed{feeds: feed.Open(c.Home), version: v.Name, begun: time.Now()}
 	s, err := scorer.Load(v)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	month, err := st.ReadMonth(m)
 	if err != nil {
-		return out, fault.Wrap(err, "the feed's month %s", m)
+		return nil, fault.Wrap(err, "the feed's month %s", m)
 	}
-	asOf := lastRequest(month.Rows)
-	lines, err := scoreMonth(ctx, s, windowSpans(st), month.Columns, month.Rows, asOf, c.expiry(), c.Threads)
+	f.asOf = lastRequest(month.Rows)
+	lines, err := scoreMonth(ctx, s, windowSpans(st), month.Columns, month.Rows, f.asOf, c.expiry(), c.Threads)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	feeds := feed.Open(c.Home)
-	if err := feeds.Sweep(); err != nil {
-		return out, err
+	if err := f.feeds.Sweep(); err != nil {
+		return nil, err
 	}
 	// Another version in service answers for the same date anew.
-	w, err := feeds.Create(feed.DateOf(asOf), v.Name, feed.Options{Replace: true})
-	if err != nil {
-		return out, err
+	if f.writer, err = f.feeds.Create(feed.DateOf(f.asOf), v.Name, feed.Options{Replace: true}); err != nil {
+		return nil, err
 	}
-	defer w.Discard()
 	for i := range lines {
-		if err := w.Write(&lines[i]); err != nil {
-			return out, err
+		if err := f.writer.Write(&lines[i]); err != nil {
+			f.writer.Discard()
+			return nil, err
 		}
 	}
-	d, err := w.Commit(time.Now().UTC())
+	return f, nil
+}
+
+// publish puts the feed in place.
+func (f *pendingFeed) publish(sink Sink) (Service, error) {
+	out := Service{Champion: f.version}
+	d, err := f.writer.Commit(time.Now().UTC())
 	if err != nil {
 		return out, err
 	}
-	out.Feed, out.FeedRows = feeds.Path(d.Date), d.Rows
-	sink(Event{Stage: &StageEvent{Name: "feed", Summary: fmt.Sprintf("%d addresses scored by %s as of %s in %s", out.FeedRows, v.Name, asOf.Format(time.DateOnly), elapsed(begun))}})
+	out.Feed, out.FeedRows = f.feeds.Path(d.Date), d.Rows
+	sink(Event{Stage: &StageEvent{Name: "feed", Summary: fmt.Sprintf("%d addresses scored by %s as of %s in %s", out.FeedRows, f.version, f.asOf.Format(time.DateOnly), elapsed(f.begun))}})
 	return out, nil
 }
 

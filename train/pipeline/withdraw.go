@@ -22,14 +22,16 @@ type Withdrawn struct {
 	Before string                  `json:"before,omitempty"`
 }
 
-// Remove withdraws log files, by base name, and merges the months they touched.
+// Remove withdraws log files, by base name, and merges the months they touched,
+// whose remaining rows keep their labels.
 func Remove(ctx context.Context, c Config, names []string) (Withdrawn, error) {
 	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{Context: ctx})
 	if err != nil {
 		return Withdrawn{}, err
 	}
 	defer st.Close()
-	res, err := build.Remove(ctx, st, names, build.Config{Threads: c.Threads})
+	labeler, _ := keepLabels(st, nil, nil)
+	res, err := build.Remove(ctx, st, names, build.Config{Threads: c.Threads, Labeler: labeler})
 	return Withdrawn{Files: names, Build: &res}, err
 }
 

@@ -115,7 +115,7 @@ func (w *work) fitThresholds() error {
 	return nil
 }
 
-// split measures the model, the rules and last month's list on the test
+// split measures the model, the rules and the earlier lists on the test
 // months.
 func (w *work) split() (evaluation.Split, error) {
 	begun := time.Now()
@@ -276,7 +276,7 @@ func seen(train, test *table) []bool {
 }
 
 // championFlags are the serving model's verdicts on the test rows; nil without
-// one, or where it needs other columns.
+// one, or where it needs other columns or was trained on these very rows.
 func (w *work) championFlags() []bool {
 	if w.registry == nil {
 		return nil
@@ -285,19 +285,40 @@ func (w *work) championFlags() []bool {
 	if err != nil || name == "" {
 		return nil
 	}
-	v, err := w.registry.Get(name)
-	if err != nil {
+	note := func(why string) []bool {
+		w.warnings = append(w.warnings, "not compared with the champion "+name+": "+why)
 		return nil
 	}
+	v, err := w.registry.Get(name)
+	if err != nil {
+		return note("it can't be read")
+	}
+	if m := overlap(v.Manifest.Train, w.Test); len(m) > 0 {
+		return note("it was trained on " + monthSpan(m))
+	}
 	s, err := scorer.Load(v)
-	if err != nil || s.Schema() != columns.Hash(w.test.names) {
-		return nil
+	if err != nil {
+		return note("it can't be loaded")
+	}
+	if s.Schema() != columns.Hash(w.test.names) {
+		return note("it takes other columns")
 	}
 	flags := make([]bool, w.test.len())
 	for i, sc := range s.ScoreFloat32(w.test.x, w.test.len(), w.Threads) {
 		flags[i] = sc.Verdict == scorer.Abusive
 	}
 	return flags
+}
+
+// overlap are the months in both.
+func overlap(a, b []row.Month) []row.Month {
+	var out []row.Month
+	for _, m := range a {
+		if slices.Contains(b, m) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // write puts the version into the registry.

@@ -109,7 +109,7 @@ func modelCard(in Input) *document {
 		train, test = strings.Join(s.Months.Train, ","), strings.Join(s.Months.Test, ",")
 	}
 	add("retrain", "How to retrain",
-		code{fmt.Sprintf("train run --dir %s --logs 'access-*.log.gz' --labels 'blacklist-*.txt.gz' --train %s --test %s", home, train, test)},
+		code{fmt.Sprintf("train run --dir %s --logs 'access-*.log.gz' --labels 'blacklist-*.txt.gz' --train %s --test %s", home, train, test) + in.Paths.Flags},
 		para("The same inputs, settings and seed give the same bytes. Exit status 3 says that a gate held the new version back: it is written with its report, and the champion stays. Retrain when the drift table of the report says so, or when a new month has its labels."))
 	add("deploy", "How to deploy",
 		code{fmt.Sprintf("train versions --dir %s\ntrain compare --dir %s CHAMPION %s\ntrain promote --dir %s %s", home, home, in.Version, home, in.Version)},
@@ -142,7 +142,8 @@ func modelCard(in Input) *document {
 
 func unreportedWords(in Input) string {
 	s := in.Evaluation.Main()
-	if s == nil || s.Incomplete == nil || !s.Incomplete.C.Defined() {
+	// An estimate whose assumption is known to fail is no figure for a card.
+	if s == nil || s.Incomplete == nil || !s.Incomplete.C.Defined() || s.Incomplete.Warning != "" {
 		return "many abusive addresses are never reported"
 	}
 	return fmt.Sprintf("by a rough estimate only %s of abusive rows are reported", pct(float64(s.Incomplete.C)))

@@ -164,4 +164,5 @@ type Paths struct {
 	Registry string // "registry/<version>"
 	GRPC     string // "127.0.0.1:9090"
 	HTTP     string // "127.0.0.1:8080"
+	Flags    string // of train run, beyond the usual, with a blank in front
 }
