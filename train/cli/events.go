@@ -24,6 +24,7 @@ type events struct {
 	json    *json.Encoder
 	tty     bool
 	width   int
+	begun   bool      // the stream has its first event
 	shown   bool      // a progress line stands on the terminal
 	plain   time.Time // of the last progress line where there is no terminal
 	figures []pipeline.FiguresEvent
@@ -44,6 +45,7 @@ func newEvents(e *env) *events {
 
 // begin opens the stream.
 func (ev *events) begin(command string) {
+	ev.begun = true
 	ev.send(pipeline.Event{Config: &pipeline.ConfigEvent{Protocol: "sluice-train", ProtocolVersion: pipeline.ProtocolVersion, Command: command}})
 }
 
@@ -58,6 +60,9 @@ func (ev *events) result(v any, text func(w io.Writer)) {
 }
 
 func (ev *events) fail(err error) {
+	if !ev.begun {
+		ev.begin("")
+	}
 	k := fault.KindOf(err)
 	ev.send(pipeline.Event{Error: &pipeline.ErrorEvent{Kind: k.String(), Field: fault.FieldOf(err), Message: oneLine(err.Error()), Exit: k.ExitStatus()}})
 }

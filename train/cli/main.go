@@ -57,6 +57,10 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return 0
 	}
 	kind := fault.KindOf(err)
+	if e.events == nil && (slices.Contains(args, "--json") || slices.Contains(args, "-json")) {
+		e.global.json = true
+		e.events = newEvents(e)
+	}
 	if e.events != nil && e.global.json {
 		e.events.fail(err)
 	}
