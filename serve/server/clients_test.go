@@ -215,7 +215,7 @@ func TestOpenAPIIsTrue(t *testing.T) {
 	py := python(t, "schemathesis", "schemathesis")
 	s := start(t, someLines(100))
 	spec := filepath.Join(t.TempDir(), "openapi.json")
-	if err := os.WriteFile(spec, sluicev1.OpenAPI, 0o600); err != nil {
+	if err := os.WriteFile(spec, sluicev1.OpenAPI(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// The service is stricter than a schema can say, so valid data may be refused.

@@ -334,7 +334,7 @@ func (s *Server) openapi(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(pb.OpenAPI)
+	_, _ = w.Write(pb.OpenAPI())
 }
 
 func (s *Server) pprof(w http.ResponseWriter, r *http.Request) {
