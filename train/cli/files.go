@@ -30,7 +30,7 @@ func (d *dataFlags) fill(c *pipeline.Config) error {
 	switch *d.attacks {
 	case "", "none":
 	case "detect":
-		return fault.Field(fault.Unsupported, "attacks", "--attacks detect: windows are not detected yet; give them in a file, or say none")
+		c.Detect = true
 	default:
 		if c.Windows, err = attack.ReadFile(*d.attacks, c.Zone); err != nil {
 			return err

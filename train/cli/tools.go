@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"time"
 
-	"sluice/featurestore/attack"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
@@ -17,17 +15,12 @@ import (
 )
 
 func toolCommands() []command {
-	return append(ablationCommands(), []command{{
+	return append(append(ablationCommands(), attackCommands()...), []command{{
 		name:    "labels show",
 		summary: "Say what label exports hold, or what they say of one address",
 		example: `train labels show --labels 'blacklist-*.txt'
 train labels show --labels checks.jsonl --ip 192.0.2.7`,
 		setup: setupLabelsShow,
-	}, {
-		name:    "attacks show",
-		summary: "Read a file of attack windows and say what it holds",
-		example: `train attacks show --attacks attacks.csv`,
-		setup:   setupAttacksShow,
 	}, {
 		name:    "simulate",
 		summary: "Write simulated months: logs, label exports, attack windows, the truth",
@@ -99,33 +92,6 @@ func setupLabelsShow(fs *flag.FlagSet) func(context.Context, *env, []string) err
 			}
 			for _, v := range verdicts {
 				fmt.Fprintf(w, "%s in %s: %s (%s)\n", addr, v.Month, v.Label, v.Reason)
-			}
-		})
-		return nil
-	}
-}
-
-func setupAttacksShow(fs *flag.FlagSet) func(context.Context, *env, []string) error {
-	file := fs.String("attacks", "", "`FILE` of attack windows: CSV, JSON or JSON lines with start, end, name")
-	zone := fs.String("zone", "UTC", "time `ZONE` whose months windows belong to")
-	return func(_ context.Context, e *env, args []string) error {
-		if len(args) > 0 || *file == "" {
-			return fault.New(fault.Usage, "attacks show needs --attacks FILE; see train attacks show --help")
-		}
-		loc, err := time.LoadLocation(*zone)
-		if err != nil {
-			return fault.Field(fault.Usage, "zone", "--zone %q: want a name of the time zone database", *zone)
-		}
-		e.events.begin("attacks show")
-		set, err := attack.ReadFile(*file, loc)
-		if err != nil {
-			return err
-		}
-		ws := set.Windows()
-		e.events.result(map[string]any{"windows": ws}, func(w io.Writer) {
-			fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", "month", "attack", "start", "end", "length", "note")
-			for _, a := range ws {
-				fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", a.Month, a.ID, instant(a.Start), instant(a.End), time.Duration(a.End-a.Start)*time.Second, a.Note)
 			}
 		})
 		return nil

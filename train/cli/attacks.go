@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"sluice/featurestore/attack"
+	"sluice/featurestore/fault"
+	"sluice/train/pipeline"
+)
+
+func attackCommands() []command {
+	return []command{{
+		name:    "attacks detect",
+		summary: "Find attack windows in logs and say what each is like",
+		long: `Compares the cache-busting requests of every five minutes with what is usual in
+the same hour of the week, and prints the windows that stand out with their
+signature: addresses, those above one request a second, most frequent paths,
+queries, agents and prefixes. --out writes them for --attacks: look at them,
+take out what was no attack, and give the file to train run. Give all logs of
+the months at once: what is usual is learnt from them.`,
+		example: `train attacks detect --logs 'access-*.log.gz' --out attacks.csv
+train attacks detect --profile wikimedia --logs 'webrequest-*.json.gz' --json`,
+		setup: setupAttacksDetect,
+	}, {
+		name:    "attacks show",
+		summary: "Read a file of attack windows and say what it holds",
+		example: `train attacks show --attacks attacks.csv`,
+		setup:   setupAttacksShow,
+	}}
+}
+
+func setupAttacksDetect(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	d := declareData(fs)
+	out := fs.String("out", "", "`FILE` to write the windows to, CSV with start, end, name, note")
+	return func(ctx context.Context, e *env, args []string) error {
+		if len(args) > 0 || len(d.logs.values) == 0 {
+			return fault.New(fault.Usage, "attacks detect needs --logs; see train attacks detect --help")
+		}
+		c := pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}
+		if err := d.fill(&c); err != nil {
+			return err
+		}
+		e.events.begin("attacks detect")
+		found, err := pipeline.DetectAttacks(ctx, &c, e.events.send)
+		if err != nil {
+			return err
+		}
+		if *out != "" {
+			if err := renameio.WriteFile(*out, attacksCSV(found), 0o644); err != nil {
+				return fault.Field(fault.Invalid, "out", "--out %w", err)
+			}
+		}
+		e.events.result(map[string]any{"attacks": found.Attacks, "signatures": found.Signatures}, func(w io.Writer) { printFound(w, found) })
+		return nil
+	}
+}
+
+func attacksCSV(found attack.Found) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"start", "end", "name", "note"}) // a buffer takes everything
+	for i, a := range found.Attacks {
+		s := found.Signatures[i]
+		_ = w.Write([]string{rfc3339(a.Start), rfc3339(a.End), a.ID,
+			fmt.Sprintf("%d requests where %.0f are usual, %d addresses, %d above 1 request/s", a.Requests, a.Usual, s.Addresses, s.Fast)})
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+func rfc3339(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
+
+func printFound(w io.Writer, found attack.Found) {
+	if len(found.Attacks) == 0 {
+		fmt.Fprintln(w, "nothing stands out from the rhythm of the week")
+		return
+	}
+	fmt.Fprintf(w, "%-8s %-28s %-19s %-19s %10s %10s %9s %9s %6s\n", "month", "attack", "start", "end", "requests", "usual", "peak/min", "addresses", ">1/s")
+	for i, a := range found.Attacks {
+		s := found.Signatures[i]
+		fmt.Fprintf(w, "%-8s %-28s %-19s %-19s %10d %10.0f %9d %9d %6d\n", a.Month, a.ID, instant(a.Start), instant(a.End), a.Requests, a.Usual, a.Peak, s.Addresses, s.Fast)
+	}
+	for i, a := range found.Attacks {
+		s := found.Signatures[i]
+		fmt.Fprintf(w, "\n%s\n", a.ID)
+		for _, part := range []struct {
+			name string
+			top  []attack.ValueCount
+		}{{"path", s.Paths}, {"query", s.Queries}, {"agent", s.Agents}, {"prefix", s.Prefixes}} {
+			for _, v := range part.top[:min(3, len(part.top))] {
+				fmt.Fprintf(w, "  %-7s %5.1f %%  %s\n", part.name, 100*float64(v.Requests)/float64(s.Requests), printable(v.Value))
+			}
+		}
+	}
+}
+
+// printable is a log's text, cut to a line of a terminal and without what could
+// drive one.
+func printable(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	const most = 96
+	s = strings.Trim(fmt.Sprintf("%+q", s), `"`)
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return s
+}
+
+func setupAttacksShow(fs *flag.FlagSet) func(context.Context, *env, []string) error {
+	file := fs.String("attacks", "", "`FILE` of attack windows: CSV, JSON or JSON lines with start, end, name")
+	zone := fs.String("zone", "UTC", "time `ZONE` whose months windows belong to")
+	return func(_ context.Context, e *env, args []string) error {
+		if len(args) > 0 || *file == "" {
+			return fault.New(fault.Usage, "attacks show needs --attacks FILE; see train attacks show --help")
+		}
+		loc, err := time.LoadLocation(*zone)
+		if err != nil {
+			return fault.Field(fault.Usage, "zone", "--zone %q: want a name of the time zone database", *zone)
+		}
+		e.events.begin("attacks show")
+		set, err := attack.ReadFile(*file, loc)
+		if err != nil {
+			return err
+		}
+		ws := set.Windows()
+		e.events.result(map[string]any{"windows": ws}, func(w io.Writer) {
+			fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", "month", "attack", "start", "end", "length", "note")
+			for _, a := range ws {
+				fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", a.Month, a.ID, instant(a.Start), instant(a.End), time.Duration(a.End-a.Start)*time.Second, a.Note)
+			}
+		})
+		return nil
+	}
+}
