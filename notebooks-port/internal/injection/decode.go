@@ -21,13 +21,24 @@ func Decode(s string, plus bool) string {
 	}
 	for range rounds {
 		next := decodeOnce(s, plus)
-		plus = false
 		if next == s {
 			break
 		}
 		s = next
+		// What is still encoded was encoded twice, and its blanks with it.
+		plus = plus && escaped(s)
 	}
 	return s
+}
+
+// escaped reports whether s has a percent sign with two hexadecimal digits.
+func escaped(s string) bool {
+	for i := 0; i+2 < len(s); i++ {
+		if s[i] == '%' && isHex(s[i+1]) && isHex(s[i+2]) {
+			return true
+		}
+	}
+	return false
 }
 
 func needsDecoding(s string, plus bool) bool {

@@ -244,7 +244,7 @@ func script(low string) string {
 		}
 		rest := low[i+1:]
 		if sure && (k == 0 || !isWord(low[k-1])) {
-			if name == "alert" && j < i && isSpace(low[j]) && !broken {
+			if j < i && isSpace(low[j]) && !broken {
 				continue // "alert (news)"
 			}
 			return "call of a script"

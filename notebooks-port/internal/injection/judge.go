@@ -136,7 +136,9 @@ func (v *Verdict) value(raw, where string, plus bool) {
 		if i > 0 && (slices.Contains(forms[:i], s)) {
 			continue
 		}
-		if i == 2 && !strings.Contains(raw, "+") {
+		// In a query a plus sign is a blank. A value with blanks or quotes of
+		// its own was not encoded, and its plus signs are what they look like.
+		if i == 2 && !(strings.Contains(raw, "+") && strings.ContainsAny(raw, " '\"<")) {
 			break
 		}
 		if v.Classes&SQLi == 0 || !v.has(SQLi, where) {

@@ -61,7 +61,7 @@ func Shell(v string) (technique string, ok bool) {
 			return "command behind a separator", true
 		case argument && (c == ';' || c == '|' || c == '&' || c == '\n'):
 			return "command behind a separator", true
-		case ended && bare[name] && (c == ';' || c == '|' || c == '&' || c == '\n') && (aloneBefore(low, i) || arg != "" && arg[0] != '&' && arg[0] != ';' || name == "whoami" || name == "ifconfig" || name == "ipconfig" || name == "netstat" || name == "uname"):
+		case ended && bare[name] && (c == ';' || c == '|' || c == '&' || c == '\n') && (aloneBefore(low, i) || arg != "" && strings.IndexByte("#'\")`", arg[0]) >= 0 || name == "whoami" || name == "ifconfig" || name == "ipconfig" || name == "netstat" || name == "uname"):
 			return "command behind a separator", true
 		}
 	}

@@ -59,7 +59,7 @@ func proseLike(print, v string) bool {
 		if strings.ContainsAny(v, "=<>;@*") || strings.Contains(v, "--") {
 			return strings.HasPrefix(strings.TrimLeft(v, " \n"), "{") || strings.HasPrefix(v, "http")
 		}
-		return !strings.ContainsAny(print, "fE(") || !strings.Contains(v, "(")
+		return !strings.ContainsAny(print, "fE(") || !strings.Contains(v, "(") || strings.Contains(v, " (") && !strings.ContainsAny(v, "'\"")
 	}
 	if t := strings.TrimRight(v, " -+"); strings.ContainsAny(v, "'\"") && (strings.HasSuffix(v, "--") || strings.HasSuffix(v, "-- ") || strings.HasSuffix(v, "#")) && len(t) < 64 {
 		return false
@@ -156,7 +156,7 @@ func (r *sqlReader) brokenString() string {
 	switch t.kind {
 	case sqlComment:
 		text := strings.TrimSpace(t.text)
-		if len(strings.Fields(text)) <= 1 && len(text) <= 24 && (i > 1 || len(r.toks[0].text) < 64) {
+		if len(strings.Fields(text)) <= 1 && len(text) <= 24 && (i > 1 || len(r.toks[0].text) < 64) || strings.ContainsAny(text, "=()|") && len(r.toks[0].text) < 32 {
 			return "comment cuts off the query"
 		}
 	case sqlCompare, sqlLogic, sqlArith:
@@ -230,8 +230,6 @@ func (r *sqlReader) target(i int) bool {
 	switch n := r.at(i + 1); n.kind {
 	case sqlDot, sqlComment, sqlSemicolon, sqlClose:
 		return true
-	case sqlEnd:
-		return i > 2
 	case sqlWord:
 		return n.text == "where" || n.text == "limit" || n.text == "order" || n.text == "group" || n.text == "having"
 	}
@@ -322,7 +320,8 @@ func (r *sqlReader) keyword(i int) string {
 			j++
 		}
 		j = r.skip(j, sqlOpen, sqlComment, sqlArith)
-		if r.word(j, "select") && (r.expression(j+1) || r.quoted || i > 0 && r.at(i-1).kind != sqlWord) {
+		bare := i > 0 && r.at(i-1).kind == sqlWord && (r.at(j+1).kind == sqlEnd || r.at(j+1).kind == sqlWord && r.at(j+2).kind == sqlEnd)
+		if r.word(j, "select") && !bare && (r.expression(j+1) || r.quoted || i > 0 && r.at(i-1).kind != sqlWord) {
 			return "UNION SELECT"
 		}
 		if r.word(j, "values", "table") && j > i+1 {
@@ -561,6 +560,7 @@ func (r *sqlReader) logic(i int) string {
 	if broken && i > 0 && (before.kind == sqlString && (before.lead || r.quoted) || before.kind == sqlClose && r.quoted || !isWord && before.kind == sqlNumber) {
 		// ' or 1 --, ') or true#, ' or 'x
 		switch {
+		case r.word(i, "having", "where", "rlike") && after.kind != sqlComment:
 		case lk == sqlNumber && (after.kind == sqlComment || after.kind == sqlEnd || after.kind == sqlSemicolon):
 			return "logical word behind a broken string"
 		case r.word(i+1, "true", "false", "null", "1") && (after.kind == sqlComment || after.kind == sqlEnd):

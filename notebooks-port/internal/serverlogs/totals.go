@@ -8,8 +8,9 @@ import (
 	"sluice/notebooks-port/internal/injection"
 )
 
-// minute is what happened in a minute. sized are the responses that have a
-// body as a rule, empty those among them without a byte.
+// minute is what happened in a minute. sized are the answers of 2xx that have a
+// body as a rule, empty those among them without a byte. Errors don't count: a
+// proxy's page for them has bytes while the site behind it is down.
 type minute struct {
 	n, sized, empty, e5, e4, e499 uint32
 }
@@ -167,7 +168,7 @@ func (d *data) sum() (*totals, error) {
 		if r.size >= 0 {
 			t.sized++
 			a.bytes += r.size
-			if r.status != 304 && r.status != 204 && (r.status < 300 || r.status > 399) && r.status >= 200 && d.hasBody(r.method) {
+			if r.status >= 200 && r.status < 300 && r.status != 204 && d.hasBody(r.method) {
 				m.sized++
 				day.sized++
 				hour.sized++
