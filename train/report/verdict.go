@@ -20,6 +20,10 @@ func Verdict(e *evaluation.Evaluation) string {
 	if e.Gate.Passed {
 		out := fmt.Sprintf("The model passes every gate: in %s, %s of the rows it flags are reported (at least %s asked), and it finds %s of those reported",
 			test, pct(float64(t.Precision)), pct(float64(e.Target)), pct(float64(t.Recall)))
+		// A pass by the point alone is said with how sure it is.
+		if low := float64(s.OperatingPoint.PrecisionLow); low < float64(e.Target) {
+			out += fmt.Sprintf(" (the precision's 95 %% interval, %s to %s, reaches below the target)", pct(low), pct(float64(s.OperatingPoint.PrecisionHigh)))
+		}
 		var rivals []string
 		for _, c := range []*evaluation.Paired{s.Comparison.Rules, s.Comparison.ListedBefore, s.Comparison.Champion} {
 			if c == s.Comparison.Rules && c != nil && s.Rules.OperatingPoint.Abstains {
