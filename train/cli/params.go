@@ -66,7 +66,9 @@ func readGates(path string, target float64) (evaluation.GateConfig, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
 	if err := dec.Decode(&g); err != nil && !errors.Is(err, io.EOF) {
-		return g, fault.Field(fault.Invalid, "gates", "%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		msg := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:")
+		msg = strings.ReplaceAll(msg, " not found in type evaluation.GateConfig", " is no gate")
+		return g, fault.Field(fault.Invalid, "gates", "%s: %s", path, strings.TrimSpace(msg))
 	}
 	if err := g.Validate(); err != nil {
 		return g, fault.Wrap(err, "%s", path)
