@@ -361,11 +361,13 @@ func conclude(ctx context.Context, c *Config, st *featurestore.Store, reg *regis
 			return res, err
 		}
 	}
-	f, err := prepareFeed(ctx, *c, st, cv)
-	if err != nil {
-		return res, err
+	var f *pendingFeed
+	if !pseudonymised(st, sink) {
+		if f, err = prepareFeed(ctx, *c, st, cv); err != nil {
+			return res, err
+		}
+		defer f.writer.Discard()
 	}
-	defer f.writer.Discard()
 	if install {
 		e := registry.Entry{At: time.Now().UTC(), Action: "promote", Version: v.Name, Who: c.Who, Reason: "every gate passed"}
 		if !ev.Gate.Passed {
@@ -375,7 +377,9 @@ func conclude(ctx context.Context, c *Config, st *featurestore.Store, reg *regis
 			return res, err
 		}
 	}
-	res.Service, err = f.publish(sink)
+	if f != nil {
+		res.Service, err = f.publish(sink)
+	}
 	return res, err
 }
 

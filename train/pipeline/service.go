@@ -49,6 +49,9 @@ func change(ctx context.Context, c Config, sink Sink, choose func(*registry.Regi
 	if err != nil {
 		return Service{}, err
 	}
+	if pseudonymised(st, sink) {
+		return Service{Champion: v.Name}, install()
+	}
 	f, err := prepareFeed(ctx, c, st, v)
 	if err != nil {
 		return Service{}, err
@@ -58,6 +61,16 @@ func change(ctx context.Context, c Config, sink Sink, choose func(*registry.Regi
 		return Service{}, err
 	}
 	return f.publish(sink)
+}
+
+// pseudonymised reports, and says, that a store can't have a feed: pseudonyms
+// on a list would stop whoever has those addresses.
+func pseudonymised(st *featurestore.Store, sink Sink) bool {
+	if st.Manifest().Pseudonyms == "" {
+		return false
+	}
+	sink(Event{Warning: &WarningEvent{Message: "no feed: the store holds pseudonyms, and a list of them would stop strangers"}})
+	return true
 }
 
 // pendingFeed is a feed that is written and not yet in place.

@@ -173,7 +173,8 @@ func monthNames(ms []row.Month) []string {
 // testInput fills in what does not depend on who is measured.
 func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputation.Set) evaluation.Input {
 	in := evaluation.Input{Labels: t.labels, Scores: raw, Groups: t.groups, RequestCount: t.requestCount, Unknown: t.unknown}
-	if lists != nil {
+	// Exports name addresses, and a store of pseudonyms has none.
+	if lists != nil && st.Manifest().Pseudonyms == "" {
 		in.ListedBefore = listedBefore(st, t, lists)
 	}
 	in.Slices = rowSlices(t)
