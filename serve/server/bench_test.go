@@ -183,7 +183,8 @@ func benchScorer(b testing.TB) *scorer.Scorer {
 				continue
 			}
 			t.LeftChildren[i], t.RightChildren[i] = int32(2*i+1), int32(2*i+2)
-			t.SplitIndices[i], t.SplitConditions[i], t.DefaultLeft[i] = int32(rng.IntN(len(names))), rng.Float32(), rng.IntN(2) == 0
+			f := rng.IntN(len(names))
+			t.SplitIndices[i], t.SplitConditions[i], t.DefaultLeft[i] = int32(f), float32(scaleOf(f)*rng.Float64()), rng.IntN(2) == 0
 		}
 		t.Parents[0] = 2147483647
 		m.Trees = append(m.Trees, t)
@@ -210,9 +211,17 @@ func rowValues(n int) []float64 {
 	rng := rand.New(rand.NewPCG(3, 4))
 	v := make([]float64, n*columns.NumFeatures)
 	for i := range v {
-		v[i] = rng.Float64()
+		v[i] = scaleOf(i%columns.NumFeatures) * rng.Float64()
 	}
 	return v
+}
+
+// scaleOf is the size of a column's numbers: shares, or counts and sizes.
+func scaleOf(feature int) float64 {
+	if c, _ := columns.ByName(columns.Names()[feature]); c.Type == columns.Ratio {
+		return 1
+	}
+	return 5000
 }
 
 func BenchmarkScoreRows(b *testing.B) {

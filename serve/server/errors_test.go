@@ -285,6 +285,9 @@ func TestGatewayErrors(t *testing.T) {
 		{"PUT", "/feed/v1/ip/192.0.2.1", ""},
 		{"GET", "/feed/v1/ip/x", ""},
 		{"GET", "/feed/v1/other", ""},
+		{"DELETE", "/healthz", ""},
+		{"POST", "/readyz", "{}"},
+		{"PUT", "/metrics", ""},
 	} {
 		if strings.Contains(c.path, "%zz") {
 			continue // net/http refuses it before any handler, on both sides

@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func allowed(route string) []string {
 	switch route {
 	case "LookupIps", "ScoreRows":
 		return []string{http.MethodPost}
-	case "LatestFeed", "ExportFeed":
+	case "LatestFeed", "ExportFeed", "healthz", "readyz", "metrics", "openapi":
 		return []string{http.MethodGet, http.MethodHead}
 	}
 	return []string{http.MethodGet}
@@ -232,7 +233,15 @@ func newHTTP(s *Server) (http.Handler, error) {
 	}
 	oip := &inferenceREST{s: s.service}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch route(r) {
+		name := route(r)
+		switch name {
+		case "healthz", "readyz", "metrics", "openapi":
+			if !slices.Contains(allowed(name), r.Method) {
+				writeError(w, r, errMethod())
+				return
+			}
+		}
+		switch name {
 		case "healthz":
 			writeJSON(w, http.StatusOK, map[string]bool{"live": true})
 		case "readyz":

@@ -25,7 +25,20 @@ type layout struct {
 	names  []string // the caller's
 	at     []int    // at[i]: the caller's column of the model's feature i
 	kinds  []columns.Type
-	inSame bool // the caller's order is the model's
+	limits []limits
+}
+
+// limits are the least and the greatest number that a feature takes.
+type limits struct{ least, greatest float64 }
+
+func limitsOf(t columns.Type) limits {
+	switch t {
+	case columns.Ratio:
+		return limits{0, 1}
+	case columns.Int, columns.Bytes:
+		return limits{0, math.MaxFloat32}
+	}
+	return limits{-math.MaxFloat32, math.MaxFloat32}
 }
 
 func newLayout(s Scorer, names []string) (*layout, error) {
@@ -33,7 +46,10 @@ func newLayout(s Scorer, names []string) (*layout, error) {
 	if len(names) == 0 {
 		return nil, fault.Field(fault.Invalid, "feature_names", "feature_names: missing; version %s needs %d: %q", s.Version(), len(features), features)
 	}
-	l := &layout{scorer: s, names: slices.Clone(names), at: make([]int, len(features)), kinds: make([]columns.Type, len(features))}
+	l := &layout{
+		scorer: s, names: slices.Clone(names), at: make([]int, len(features)),
+		kinds: make([]columns.Type, len(features)), limits: make([]limits, len(features)),
+	}
 	for i, n := range names {
 		switch {
 		case slices.Index(names, n) != i:
@@ -44,14 +60,12 @@ func newLayout(s Scorer, names []string) (*layout, error) {
 			return nil, fault.Field(fault.Invalid, indexed("feature_names", i), "feature_names: version %s does not know %q; it takes %q", s.Version(), n, features)
 		}
 	}
-	l.inSame = true
 	for i, n := range features {
 		if l.at[i] = slices.Index(names, n); l.at[i] < 0 {
 			return nil, fault.Field(fault.Invalid, "feature_names", "feature_names: version %s needs %q; give NaN where it is missing", s.Version(), n)
 		}
-		l.inSame = l.inSame && l.at[i] == i
 		c, _ := columns.ByName(n)
-		l.kinds[i] = c.Type
+		l.kinds[i], l.limits[i] = c.Type, limitsOf(c.Type)
 	}
 	return l, nil
 }
@@ -121,8 +135,7 @@ func (l *layout) score(a *rowScores, values []float64, maxReasons int32, threads
 		var bad error
 		for i := range out {
 			v := in[l.at[i]]
-			// One comparison for the common case: a small number.
-			if !(v >= 0 && v <= 1) {
+			if !(v >= l.limits[i].least && v <= l.limits[i].greatest) {
 				if err := l.check(i, v); err != nil && bad == nil {
 					bad = err
 				}
