@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 
 	"sluice/featurestore/fault"
 	"sluice/featurestore/reputation"
@@ -15,7 +16,7 @@ import (
 )
 
 func toolCommands() []command {
-	return append(append(ablationCommands(), attackCommands()...), []command{{
+	return append(slices.Concat(ablationCommands(), attackCommands(), labelCommands()), []command{{
 		name:    "labels show",
 		summary: "Say what label exports hold, or what they say of one address",
 		example: `train labels show --labels 'blacklist-*.txt'
