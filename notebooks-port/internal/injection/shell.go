@@ -17,7 +17,8 @@ func Shell(v string) (technique string, ok bool) {
 		return "blanks written as $IFS", true
 	}
 	commands := shellCommands()
-	for i := 0; i < len(low); i++ {
+	ticks := strings.Count(low, "`")
+	for i, tried := 0, 0; i < len(low) && tried < maxSeparators; i++ {
 		c := low[i]
 		switch c {
 		case ';', '|', '&', '`', '\n', '(', '<', '>':
@@ -32,12 +33,17 @@ func Shell(v string) (technique string, ok bool) {
 		for j < len(low) && strings.IndexByte(" \t;|&(`{\"'!\\", low[j]) >= 0 {
 			j++
 		}
+		tried++
 		start := j
 		// A path in front of the name: /bin/, ${HOME:0:1}bin, c:\windows\.
 		for j < len(low) && (isWord(low[j]) || low[j] == '/' || low[j] == '.' || low[j] == '-' || low[j] == '\\' || low[j] == '\'' || low[j] == '"' || low[j] == '?' || low[j] == '*' || low[j] == ':') {
 			j++
 		}
-		name := strings.NewReplacer("'", "", "\"", "", "\\", "").Replace(low[start:j])
+		if j == start {
+			i = j - 1 // nothing but separators
+			continue
+		}
+		name := unquote.Replace(low[start:j])
 		path := false
 		if k := strings.LastIndexAny(name, "/:"); k >= 0 {
 			path = strings.HasPrefix(name, "/") || name[k] == ':' || strings.HasPrefix(name, ".")
@@ -55,7 +61,7 @@ func Shell(v string) (technique string, ok bool) {
 		}
 		argument := hasBlank && (strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "$") || strings.HasPrefix(arg, "http") || strings.ContainsAny(firstField(arg), "/.\\:*|>-") || (name == "sleep" || name == "ping" || name == "echo" || name == "timeout") && arg != "")
 		switch {
-		case substituted && (ended && (c == '`' && strings.Count(low, "`") > 1 || c == '(' && strings.Contains(low[j:], ")")) || argument):
+		case substituted && (ended && (c == '`' && ticks > 1 || c == '(' && strings.Contains(low[j:], ")")) || argument):
 			return "command substitution", true
 		case path && (ended || argument || hasBlank):
 			return "command behind a separator", true
@@ -72,6 +78,11 @@ func Shell(v string) (technique string, ok bool) {
 	}
 	return "", false
 }
+
+// maxSeparators bounds how many places of a value are looked at.
+const maxSeparators = 64
+
+var unquote = strings.NewReplacer("'", "", "\"", "", "\\", "")
 
 // bare are commands that attackers call without an argument.
 var bare = set("id", "ls", "dir", "pwd", "whoami", "uname", "ifconfig", "ipconfig", "netstat", "ps", "env", "set", "ver", "hostname", "uptime", "systeminfo", "tasklist", "reboot", "shutdown", "halt", "w", "who", "bash", "sh", "cmd", "powershell", "printenv", "net")

@@ -21,7 +21,7 @@ func SQL(v string) (technique string, ok bool) {
 			continue
 		}
 		*toks = sqlTokens(*toks, v, quote)
-		r := sqlReader{toks: *toks, quoted: quote != 0}
+		r := sqlReader{toks: *toks, quoted: quote != 0, quote: quote}
 		if t := r.read(); t != "" {
 			return t, true
 		}
@@ -71,6 +71,7 @@ func proseLike(print, v string) bool {
 type sqlReader struct {
 	toks   []sqlToken
 	quoted bool // the value was read from inside a string
+	quote  byte // and of which kind; 0: none
 }
 
 func (r *sqlReader) at(i int) sqlToken {
@@ -120,7 +121,7 @@ func (r *sqlReader) read() string {
 		case sqlWord:
 			found = r.keyword(i)
 		case sqlVariable:
-			if strings.HasPrefix(t.text, "@@") && len(t.text) > 4 && r.at(i-1).kind != sqlWord || sysVariables[t.text] {
+			if sysVariables[t.text] || strings.HasPrefix(t.text, "@@") && len(t.text) > 4 && isLetter(t.text[2]) && r.at(i-1).kind != sqlWord {
 				found = "server variable"
 			}
 		case sqlLogic:
@@ -142,6 +143,11 @@ func (r *sqlReader) read() string {
 			return found
 		}
 	}
+	if !r.quoted && len(r.toks) > 2 {
+		if t := r.leading(); t != "" {
+			return t
+		}
+	}
 	return r.numeric()
 }
 
@@ -159,6 +165,18 @@ func (r *sqlReader) brokenString() string {
 		if len(strings.Fields(text)) <= 1 && len(text) <= 24 && (i > 1 || len(r.toks[0].text) < 64) || strings.ContainsAny(text, "=()|") && len(r.toks[0].text) < 32 {
 			return "comment cuts off the query"
 		}
+	case sqlWord:
+		last := r.toks[len(r.toks)-1]
+		// Searches quote words with double quotes: "not" stuffed, 16" or 18".
+		if !r.word(i, "or", "and", "xor", "is", "like", "rlike", "sounds", "not", "div", "mod", "regexp") || r.quote != '\'' || !r.dense(i) || len(r.toks) > 16 {
+			break
+		}
+		if next := r.at(i + 1); next.kind == sqlString && next.open && len(r.toks) == i+2 {
+			return "operator between strings"
+		}
+		if (last.kind == sqlString && last.open || last.kind == sqlComment) && len(r.toks) > i+2 {
+			return "expression behind a broken string"
+		}
 	case sqlCompare, sqlLogic, sqlArith:
 		n := r.at(i + 1)
 		for n.kind == sqlArith || n.kind == sqlOpen || n.kind == sqlCompare {
@@ -175,6 +193,53 @@ func (r *sqlReader) brokenString() string {
 			return "operator between strings"
 		case n.kind == sqlWord && r.at(i+2).kind == sqlOpen && functions[n.text]:
 			return "function behind a string"
+		}
+	}
+	return ""
+}
+
+// operators are the words between which SQL, unlike prose, needs nothing but
+// operands.
+var operators = set("or", "and", "xor", "not", "like", "rlike", "regexp", "is", "in", "between", "div", "mod", "binary", "sounds", "null", "true", "false", "unknown", "similar", "to", "ilike", "glob", "collate")
+
+// dense reports whether the pieces from i on could be an expression: no two
+// words without an operator between them, as sentences have.
+func (r *sqlReader) dense(i int) bool {
+	for ; i+1 < len(r.toks); i++ {
+		a, b := r.toks[i], r.toks[i+1]
+		if a.kind == sqlWord && b.kind == sqlWord && !operators[a.text] && !operators[b.text] || a.kind == sqlComma || a.kind == sqlOther {
+			return false
+		}
+	}
+	return true
+}
+
+// leading looks at values that begin with an operator, which no value of
+// their own does: they are what is appended to one.
+func (r *sqlReader) leading() string {
+	last := r.toks[len(r.toks)-1].kind
+	switch {
+	case r.word(0, "order", "group") && r.word(1, "by") && r.at(2).kind == sqlNumber:
+		i := 3
+		for r.at(i).kind == sqlComma && r.at(i+1).kind == sqlNumber {
+			i += 2
+		}
+		if k := r.at(i).kind; k == sqlEnd || k == sqlComment {
+			return "ORDER BY a column's number"
+		}
+	case r.word(0, "or", "and", "having", "where") && r.at(0).kind == sqlWord && len(r.toks) <= 12:
+		i, kind := r.operand(1)
+		if i == 0 {
+			return ""
+		}
+		if r.at(i).kind == sqlCompare && r.at(i).text == "=" {
+			j, _ := r.operand(i + 1)
+			if k := r.at(j).kind; j > 0 && (k == sqlEnd || k == sqlComment) && r.at(i-1).text == r.at(i+1).text {
+				return "comparison that is always true or false"
+			}
+		}
+		if last == sqlComment && i == len(r.toks)-1 && (kind == sqlNumber || kind == sqlString || r.word(1, "true", "false")) {
+			return "logical word and a comment"
 		}
 	}
 	return ""
