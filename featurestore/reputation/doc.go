@@ -15,6 +15,7 @@
 // OpenDrops and OpenSpur read what stands beside the label: silent-drop records
 // and Spur feeds, as of a date too.
 //
-// The package asks no service and writes no file. It does not decide what is
-// done with rows whose label is unknown.
+// Package fetch, below this one, asks the service; this package asks none and
+// writes no file. It does not decide what is done with rows whose label is
+// unknown.
 package reputation
