@@ -10,6 +10,7 @@ import (
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/pseudonym"
+	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
 	"sluice/train/pipeline"
@@ -74,6 +75,9 @@ func (d *dataFlags) fill(c *pipeline.Config) error {
 	}
 	c.LabelOptions.Delay = time.Duration(*d.labelDelay) * 24 * time.Hour
 	c.LabelOptions.AllowMixed = *d.allowMixed
+	if _, err := reputation.ParseDefinition(*d.labelDef); err != nil {
+		return fault.Field(fault.Usage, "label-definition", "--label-definition: %w", err)
+	}
 	c.LabelDefinition = *d.labelDef
 	if *d.pseudonymise != "" {
 		if c.Pseudonyms, err = pseudonym.ReadKey(*d.pseudonymise); err != nil {
