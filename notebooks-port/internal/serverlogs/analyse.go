@@ -61,8 +61,10 @@ func Analyse(ctx context.Context, o Options, stdin io.Reader) (*Result, error) {
 	for i := range r.Incidents {
 		windows = append(windows, d.window(&r.Incidents[i], t, downDays))
 	}
-	suspects := d.suspects(t)
-	stories := suspects
+	suspects, err := d.suspects()
+	if err != nil {
+		return nil, err
+	}
 	var peaks []uint32
 	for _, i := range topIndex(o.Top, len(t.addrs), func(i int) int64 { return t.addrs[i].n }) {
 		peaks = append(peaks, uint32(i))
@@ -71,7 +73,7 @@ func Analyse(ctx context.Context, o Options, stdin io.Reader) (*Result, error) {
 	for _, i := range topIndex(4*o.Top, len(t.addrs), func(i int) int64 { return t.addrs[i].getFail }) {
 		flagged = append(flagged, uint32(i))
 	}
-	x, err := d.look(t, windows, stories, peaks, flagged)
+	x, err := d.look(t, windows, suspects, peaks, flagged)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +91,7 @@ func Analyse(ctx context.Context, o Options, stdin io.Reader) (*Result, error) {
 		}
 	}
 	d.profile(r, c, t)
-	d.top(r, t)
+	d.top(r, t, x)
 	d.gets(r, t, x)
 	d.attacks(r, t, x, suspects)
 	d.calendar(r, t)
@@ -279,12 +281,13 @@ func (d *data) profile(r *Result, c *collection, t *totals) {
 	}
 }
 
-func (d *data) top(r *Result, t *totals) {
+func (d *data) top(r *Result, t *totals, x *details) {
 	n := d.opts.Top
 	r.Top = Top{Addresses: []Count{}, Agents: []Count{}, Endpoints: []Count{}, Countries: []Count{}}
 	for _, i := range topIndex(n, len(t.addrs), func(i int) int64 { return t.addrs[i].n }) {
 		a := &t.addrs[i]
-		r.Top.Addresses = append(r.Top.Addresses, Count{Name: d.label[i], Count: a.n, Failed: a.failed, Share: ratio(a.n, t.n), Group: d.groupOf(uint32(i)), Country: d.placeOf(uint32(i))})
+		minute, second := x.fastest(uint32(i))
+		r.Top.Addresses = append(r.Top.Addresses, Count{PeakMinute: minute, PeakSecond: second, Name: d.label[i], Count: a.n, Failed: a.failed, Share: ratio(a.n, t.n), Group: d.groupOf(uint32(i)), Country: d.placeOf(uint32(i))})
 	}
 	for _, i := range topIndex(n, len(t.agents), func(i int) int64 { return t.agents[i] }) {
 		r.Top.Agents = append(r.Top.Agents, Count{Name: orNone(clip(d.agents[i], 160)), Count: t.agents[i], Failed: t.agentFail[i], Share: ratio(t.agents[i], t.n), Note: d.agentIs[i].String()})

@@ -20,24 +20,32 @@ const (
 	outcomeUnknown = "answered, nothing to compare"
 )
 
-// suspects are the addresses that a dossier may be written of: those with the
-// most attempts that carry a payload or look for secrets, and those that failed
-// thousands of times.
-func (d *data) suspects(t *totals) []uint32 {
-	attempts := make([]int64, len(d.addrs))
-	_ = d.each(func(r *record) {
-		if c := d.verdict(r); c&^injection.APIDocs != 0 {
-			attempts[r.ip]++
-			if c&injection.Attacks != 0 {
-				attempts[r.ip] += 9
-			}
+// suspects are the addresses that a dossier is written of: those with the most
+// attempts. One that carries a payload counts ten times.
+func (d *data) suspects() ([]uint32, error) {
+	weight := make([]int64, len(d.addrs))
+	d.tries = make([]int64, len(d.addrs))
+	err := d.each(func(r *record) {
+		c := d.verdict(r)
+		if c == 0 {
+			return
+		}
+		d.tries[r.ip]++
+		if c&^injection.APIDocs != 0 {
+			weight[r.ip]++
+		}
+		if c&injection.Attacks != 0 {
+			weight[r.ip] += 9
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	var out []uint32
-	for _, i := range topIndex(d.opts.Top, len(attempts), func(i int) int64 { return attempts[i] }) {
+	for _, i := range topIndex(d.opts.Top, len(weight), func(i int) int64 { return weight[i] }) {
 		out = append(out, uint32(i))
 	}
-	return out
+	return out, nil
 }
 
 // attacks judges what was attempted and how it was answered.
@@ -264,16 +272,7 @@ func (d *data) dossier(ip uint32, t *totals, x *details) Dossier {
 	a := &t.addrs[ip]
 	s := Dossier{Address: d.label[ip], Country: d.placeOf(ip), Group: d.groupOf(ip), Requests: a.n, Attempts: a.attacks, Classes: a.classes.String(), addr: ip, firstTime: a.first,
 		First: d.timeName(a.first), Last: d.timeName(a.last)}
-	for k, n := range x.minute {
-		if k.addr == ip {
-			s.Peak = max(s.Peak, int64(n))
-		}
-	}
-	for k, n := range x.second {
-		if k.addr == ip {
-			s.PeakSec = max(s.PeakSec, int64(n))
-		}
-	}
+	s.Peak, s.PeakSec = x.fastest(ip)
 	for _, g := range topOf(x.agentsOf[ip], 3) {
 		s.Agents = append(s.Agents, orNone(clip(d.agents[g], 120)))
 	}
@@ -331,6 +330,22 @@ func (s *Dossier) phases(d *data, story []record) {
 		p.To = d.timeName(int64(story[i].time))
 		p.Requests++
 	}
+}
+
+// fastest is the most requests of an address in a minute and in a second; 0
+// where they were not counted.
+func (x *details) fastest(ip uint32) (minute, second int64) {
+	for k, n := range x.minute {
+		if k.addr == ip {
+			minute = max(minute, int64(n))
+		}
+	}
+	for k, n := range x.second {
+		if k.addr == ip {
+			second = max(second, int64(n))
+		}
+	}
+	return minute, second
 }
 
 func (d *data) timeName(t int64) string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -118,12 +119,12 @@ func coarseAgent(s string, grain int) string {
 	return s[:1] + "…"
 }
 
-// known is what a worker remembers of the values it met last.
+// worker is what a goroutine remembers of the values it met last.
 type worker struct {
 	chunk   []record
 	targets map[string]uint32
 	agents  map[string]uint32
-	ips     map[netip.Addr]uint32
+	ips     map[netip.Addr]place
 	methods map[string]uint8
 	refs    map[string]uint8
 	buf     []byte
@@ -133,7 +134,7 @@ type worker struct {
 const remembered = 1 << 13
 
 func (c *collection) newWorker() *worker {
-	return &worker{chunk: make([]record, 0, chunkSize), targets: map[string]uint32{}, agents: map[string]uint32{}, ips: map[netip.Addr]uint32{}, methods: map[string]uint8{}, refs: map[string]uint8{}}
+	return &worker{chunk: make([]record, 0, chunkSize), targets: map[string]uint32{}, agents: map[string]uint32{}, ips: map[netip.Addr]place{}, methods: map[string]uint8{}, refs: map[string]uint8{}}
 }
 
 // read reads every log.
@@ -284,32 +285,41 @@ func (c *collection) take(w *worker, req *webrequest.Request, country bool, full
 	return nil
 }
 
+// place is an address's number and the country last seen for it.
+type place struct {
+	id      uint32
+	country string
+}
+
 func (c *collection) address(w *worker, req *webrequest.Request, country bool) uint32 {
-	id, ok := w.ips[req.IP]
+	p, ok := w.ips[req.IP]
 	if !ok {
-		id = c.ips.id(req.IP, nil)
+		p = place{id: c.ips.id(req.IP, nil)}
 		if len(w.ips) >= remembered {
 			clear(w.ips)
 		}
-		w.ips[req.IP] = id
-		if country && req.XAnalytics != "" && req.XAnalytics != "-" {
-			c.setCountry(id, req.XAnalytics)
-		}
 	}
-	return id
+	if country && req.XAnalytics != p.country && req.XAnalytics != "" && req.XAnalytics != "-" {
+		p.country = c.setCountry(p.id, req.XAnalytics)
+		ok = false
+	}
+	if !ok {
+		w.ips[req.IP] = p
+	}
+	return p.id
 }
 
 // setCountry notes an address's country; of several the first by name, so that
 // the order of lines does not matter.
-func (c *collection) setCountry(id uint32, name string) {
+func (c *collection) setCountry(id uint32, name string) string {
 	c.countryMu.Lock()
 	defer c.countryMu.Unlock()
 	n, ok := c.countryID[name]
 	if !ok {
-		if len(c.countries) >= 1000 {
-			return
-		}
 		name = strings.Clone(name)
+		if len(c.countries) == math.MaxUint16 || len(name) > 64 {
+			return name // no country is called that
+		}
 		c.countries = append(c.countries, name)
 		n = uint16(len(c.countries))
 		c.countryID[name] = n
@@ -320,6 +330,7 @@ func (c *collection) setCountry(id uint32, name string) {
 	if old := c.ofIP[id]; old == 0 || c.countries[n-1] < c.countries[old-1] {
 		c.ofIP[id] = n
 	}
+	return c.countries[n-1]
 }
 
 func (c *collection) target(w *worker, req *webrequest.Request) uint32 {
@@ -354,26 +365,34 @@ func (c *collection) agent(w *worker, agent string) uint32 {
 	return id
 }
 
-// method numbers the methods; beyond 250 distinct ones all others share one.
+// registered are the methods that are told apart: those of the registry that
+// servers meet. All others are one, so that their number is bounded.
+var registered = func() map[string]bool {
+	m := map[string]bool{"": true}
+	for _, name := range strings.Fields("ACL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE OPTIONS ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH TRACE TRACK DEBUG UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE VERSION-CONTROL") {
+		m[name] = true
+	}
+	return m
+}()
+
 func (c *collection) method(w *worker, method string) uint8 {
 	if n, ok := w.methods[method]; ok {
 		return n
 	}
-	method = strings.Clone(method)
-	if len(method) > 32 {
-		method = method[:32]
+	name := "(other)"
+	if registered[method] {
+		name = strings.Clone(method)
 	}
 	c.methodMu.Lock()
 	defer c.methodMu.Unlock()
-	n := slices.Index(c.methods, method)
+	n := slices.Index(c.methods, name)
 	if n < 0 {
-		if len(c.methods) >= 250 {
-			return 250
-		}
 		n = len(c.methods)
-		c.methods = append(c.methods, method)
+		c.methods = append(c.methods, name)
 	}
-	w.methods[method] = uint8(n)
+	if name != "(other)" {
+		w.methods[name] = uint8(n)
+	}
 	return uint8(n)
 }
 

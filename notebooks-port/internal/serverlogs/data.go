@@ -39,11 +39,12 @@ type data struct {
 	clock                                      clock
 	coarse                                     []string
 	outcomes                                   map[uint32]string // by target, set by targetRows
+	tries                                      []int64           // attempts by address, set by suspects
 }
 
 func (c *collection) settle() (*data, error) {
 	d := &data{opts: c.opts, store: c.store, clock: clock{loc: c.opts.Location}, methods: c.methods, get: 255}
-	for i, g := range []struct {
+	for _, g := range []struct {
 		grain int
 		texts []string
 	}{
@@ -55,7 +56,6 @@ func (c *collection) settle() (*data, error) {
 		if g.grain > 0 {
 			d.coarse = append(d.coarse, g.texts[g.grain-1])
 		}
-		_ = i
 	}
 	ofIP := c.ofIP
 	ipCount := len(c.ips.keys)

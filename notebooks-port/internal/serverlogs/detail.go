@@ -24,7 +24,7 @@ type errorCell struct {
 // answered is how a target with a verdict was answered with one status.
 type answered struct {
 	n, bytesN int64
-	sizes     map[int64]int64 // to three digits; at most 64 of them
+	sizes     map[int64]int64 // to three digits
 	slowest   float32
 	addrs     map[uint32]struct{}
 }
@@ -56,11 +56,11 @@ type details struct {
 	attempts int64
 	minute   map[addrMinute]uint32
 	second   map[addrMinute]uint32
-	byPlace  map[placeTarget]*[2]int64 // success, failure
+	byPlace  map[placeTarget]*[2]int64 // success, failure, of the chosen endpoints
 	byDay    map[dayTarget]int64
+	places   [][]uint64                     // by country: a bit for each target that failed there
 	failSet  map[uint32]map[uint32]struct{} // by address: distinct targets that failed
 	agentsOf map[uint32]map[uint32]int64
-	odd2xx   int64
 }
 
 type classDetail struct {
@@ -81,15 +81,39 @@ type dayTarget struct {
 	target uint32
 }
 
-// storyLimit bounds the records told of one address, and hitLimit the targets
-// of attacks that are looked at one by one.
+// storyLimit is about how many records are told of one address, secondLimit
+// the requests up to which its fastest second is sought, and crossed how many
+// endpoints the cross tables are made of. None depends on the order of lines.
 const (
-	storyLimit = 20000
-	hitLimit   = 200000
-	sizeLimit  = 64
-	crossLimit = 200000
-	peakLimit  = 2000000
+	storyLimit  = 20000
+	secondLimit = 50000
+	crossed     = 200
 )
+
+// crossTargets are the endpoints with the most successes, those with the most
+// failures, and those with a payload that succeeded.
+func (d *data) crossTargets(t *totals) []bool {
+	chosen := make([]bool, len(d.targets))
+	for _, i := range topIndex(crossed, len(d.targets), func(i int) int64 { return t.targets[i].getOK }) {
+		chosen[i] = true
+	}
+	for _, i := range topIndex(crossed, len(d.targets), func(i int) int64 { return t.targets[i].getFail }) {
+		chosen[i] = true
+	}
+	for i := range d.targets {
+		if d.classes[i]&injection.Attacks != 0 && t.targets[i].getOK > 0 {
+			chosen[i] = true
+		}
+	}
+	return chosen
+}
+
+// told reports whether a record belongs to the story of an address with so
+// many attempts: all of them, or an even share of them chosen by content.
+func told(r *record, attempts int64) bool {
+	k := uint32(attempts/storyLimit + 1)
+	return k == 1 || (r.time*2654435761^r.target*40503)%k == 0
+}
 
 // threeDigits rounds a size to three digits.
 func threeDigits(n int64) int64 {
@@ -115,10 +139,11 @@ func signal(status uint16) bool {
 func (d *data) look(t *totals, windows []*window, stories []uint32, peaks []uint32, flagged []uint32) (*details, error) {
 	x := &details{errors: map[cell]*errorCell{}, windows: windows, hits: map[hitKey]*answered{}, usual: map[uint32]map[int64]int64{},
 		stories: map[uint32][]record{}, minute: map[addrMinute]uint32{}, second: map[addrMinute]uint32{},
-		byPlace: map[placeTarget]*[2]int64{}, byDay: map[dayTarget]int64{}, failSet: map[uint32]map[uint32]struct{}{}, agentsOf: map[uint32]map[uint32]int64{}}
+		byPlace: map[placeTarget]*[2]int64{}, byDay: map[dayTarget]int64{}, places: make([][]uint64, len(d.places)+1), failSet: map[uint32]map[uint32]struct{}{}, agentsOf: map[uint32]map[uint32]int64{}}
 	for i := range x.perClass {
 		x.perClass[i].addrs = map[uint32]struct{}{}
 	}
+	cross := d.crossTargets(t)
 	attacked := map[uint32]bool{}
 	for i := range d.targets {
 		if d.classes[i] != 0 {
@@ -191,22 +216,22 @@ func (d *data) look(t *totals, windows []*window, stories []uint32, peaks []uint
 				m = map[int64]int64{}
 				x.usual[path] = m
 			}
-			if k := threeDigits(r.size); len(m) < 4096 || m[k] > 0 {
-				m[k]++
-			}
-		}
-		if tell[r.ip] && (t.addrs[r.ip].n <= storyLimit || verdict != 0) && len(x.stories[r.ip]) < 4*storyLimit {
-			x.stories[r.ip] = append(x.stories[r.ip], *r)
+			m[threeDigits(r.size)]++
 		}
 		if tell[r.ip] {
+			if n := t.addrs[r.ip].n; n <= storyLimit || verdict != 0 && told(r, d.tries[r.ip]) {
+				x.stories[r.ip] = append(x.stories[r.ip], *r)
+			}
 			if x.agentsOf[r.ip] == nil {
 				x.agentsOf[r.ip] = map[uint32]int64{}
 			}
 			x.agentsOf[r.ip][r.agent]++
 		}
-		if (peak[r.ip] || tell[r.ip]) && len(x.second) < peakLimit {
+		if peak[r.ip] || tell[r.ip] {
 			x.minute[addrMinute{r.ip, minute}]++
-			x.second[addrMinute{r.ip, at}]++
+			if t.addrs[r.ip].n <= secondLimit {
+				x.second[addrMinute{r.ip, at}]++
+			}
 		}
 		if r.method != d.get {
 			return
@@ -220,23 +245,29 @@ func (d *data) look(t *totals, windows []*window, stories []uint32, peaks []uint
 			}
 			m[r.target] = struct{}{}
 		}
-		if k := (placeTarget{d.country[r.ip], r.target}); len(x.byPlace) < crossLimit || x.byPlace[k] != nil {
-			c := x.byPlace[k]
-			if c == nil {
-				c = new([2]int64)
-				x.byPlace[k] = c
+		if !ok {
+			bits := x.places[d.country[r.ip]]
+			if bits == nil {
+				bits = make([]uint64, (len(d.targets)+63)/64)
+				x.places[d.country[r.ip]] = bits
 			}
-			if ok {
-				c[0]++
-			} else {
-				c[1]++
-			}
+			bits[r.target/64] |= 1 << (r.target % 64)
 		}
-		if ok {
-			if k := (dayTarget{local / 86400, r.target}); len(x.byDay) < crossLimit || x.byDay[k] > 0 {
-				x.byDay[k]++
-			}
+		if !cross[r.target] {
+			return
 		}
+		k := placeTarget{d.country[r.ip], r.target}
+		c := x.byPlace[k]
+		if c == nil {
+			c = new([2]int64)
+			x.byPlace[k] = c
+		}
+		if !ok {
+			c[1]++
+			return
+		}
+		c[0]++
+		x.byDay[dayTarget{local / 86400, r.target}]++
 	})
 	return x, err
 }
@@ -253,21 +284,14 @@ func (x *details) hit(r *record) {
 	k := hitKey{r.target, r.status}
 	h := x.hits[k]
 	if h == nil {
-		if len(x.hits) >= hitLimit {
-			return
-		}
 		h = &answered{sizes: map[int64]int64{}, addrs: map[uint32]struct{}{}}
 		x.hits[k] = h
 	}
 	h.n++
-	if len(h.addrs) < 1000 {
-		h.addrs[r.ip] = struct{}{}
-	}
+	h.addrs[r.ip] = struct{}{}
 	if r.size >= 0 {
 		h.bytesN++
-		if s := threeDigits(r.size); len(h.sizes) < sizeLimit || h.sizes[s] > 0 {
-			h.sizes[s]++
-		}
+		h.sizes[threeDigits(r.size)]++
 	}
 	h.slowest = max(h.slowest, r.latency)
 }

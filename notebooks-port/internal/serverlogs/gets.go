@@ -3,6 +3,7 @@ package serverlogs
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -76,9 +77,9 @@ func (d *data) getCountries(g *Get, t *totals, x *details) {
 			rows[i].Name = d.places[i-1]
 		}
 	}
-	for k, c := range x.byPlace {
-		if c[1] > 0 {
-			rows[k.place].Targets++
+	for i, set := range x.places {
+		for _, w := range set {
+			rows[i].Targets += int64(bits.OnesCount64(w))
 		}
 	}
 	rows = slices.DeleteFunc(rows, func(r GetRow) bool { return r.Success+r.Failure == 0 })

@@ -73,6 +73,9 @@ type Count struct {
 	Note    string  `json:"note,omitempty"`
 	Group   string  `json:"group,omitempty"`
 	Country string  `json:"country,omitempty"`
+	// The most requests in a minute and a second; 0 where not counted.
+	PeakMinute int64 `json:"peak_minute,omitempty"`
+	PeakSecond int64 `json:"peak_second,omitempty"`
 }
 
 // Day is one day. Z is the deviation in robust standard deviations.

@@ -160,19 +160,26 @@ func (r *Result) dataBlocks() []page.Block {
 func counts(caption, name string, list []Count, notes bool) *page.Table {
 	head := []string{name, "#Requests", "#Share", "#Errors"}
 	if notes {
-		head = append(head, "Country", "Group")
+		head = append(head, "#In a minute", "#In a second", "Country", "Group")
 	}
 	t := page.NewTable(caption, head...)
 	for _, c := range list {
 		row := []string{c.Name, count(c.Count), percent(c.Share), percent(ratio(c.Failed, c.Count))}
 		if notes {
-			row = append(row, c.Country, c.Group)
+			row = append(row, peakText(c.PeakMinute), peakText(c.PeakSecond), c.Country, c.Group)
 		}
 		t.Add(row...)
 	}
 	t.Limit = 10
 	t.DropEmpty()
 	return t
+}
+
+func peakText(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return count(n)
 }
 
 func (r *Result) trafficBlocks() []page.Block {
