@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"net/netip"
 
 	"sluice/featurestore/fault"
@@ -138,7 +139,7 @@ func (w *Writer) flush() {
 		return
 	}
 	payload := w.block[8:]
-	if len(payload) > 1<<32-1 {
+	if int64(len(payload)) > math.MaxUint32 {
 		w.err = fault.New(fault.Exhausted, "one address has more than 4 GiB of distinct values in one attack")
 		return
 	}

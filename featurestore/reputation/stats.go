@@ -21,9 +21,6 @@ const (
 	CheckCSV      Shape = "check answers as CSV"
 )
 
-// lists reports whether files of the shape are lists; the others are answers.
-func (s Shape) lists() bool { return s == PlainText || s == BlacklistJSON || s == CSVList }
-
 // FileStats are what one file held. For JSON that is not one value a line,
 // entries of the list count as lines.
 type FileStats struct {

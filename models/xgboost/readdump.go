@@ -78,7 +78,6 @@ type dumpNode struct {
 	categories       []int32 // nil unless a categorical split
 	gain, cover      float32
 	hasCover         bool
-	indicator        bool
 }
 
 // maxDumpNodes bounds the ids, and with them the memory of one tree.

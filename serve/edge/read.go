@@ -19,7 +19,7 @@ import (
 )
 
 // maxList bounds a list that is read: some 100 million entries.
-const maxList = 4 << 30
+const maxList int64 = 4 << 30
 
 // Read takes the prefixes of a list in any format that Write writes, or of a
 // plain list of addresses and prefixes, one a line. The format is told from
@@ -30,7 +30,7 @@ func Read(r io.Reader, name string) ([]netip.Prefix, Format, error) {
 	if err != nil {
 		return nil, "", fault.Wrap(err, "%s", name)
 	}
-	if len(b) > maxList {
+	if int64(len(b)) > maxList {
 		return nil, "", fault.New(fault.Exhausted, "%s is larger than 4 GiB: too large for a list", name)
 	}
 	f := sniff(b)
