@@ -32,7 +32,7 @@ func (w *World) drawBackground(m *month) []Profile {
 		k := backgroundKinds[pick(shares, r)].kind
 		p := Profile{Month: m.month, Attack: m.month.String(), Kind: k, Abusive: k.abusive(), Shared: k == Shared, Crawler: k == Crawler,
 			IP: w.pool.draw(k, r), Start: m.rhythm.start, End: end,
-			id: w.pairID(m.index, n|1<<39)}
+			id: w.pairID(m.index, uint64(n)|1<<39)}
 		count := lognormal(r, 12, 1.5)
 		if k == Shared || k == Crawler || k == APIClient {
 			count *= 30

@@ -131,7 +131,7 @@ func (w *World) drawMonth(i int) *month {
 		m.before = w.months[i-1].clients
 	}
 	for n, s := range w.slots(i, r) {
-		p := Profile{Month: m.month, Kind: s.kind, Abusive: s.kind.abusive(), id: w.pairID(i, n)}
+		p := Profile{Month: m.month, Kind: s.kind, Abusive: s.kind.abusive(), id: w.pairID(i, uint64(n))}
 		p.Shared, p.Crawler = s.kind == Shared, s.kind == Crawler
 		k := r.IntN(len(m.windows))
 		c := m.client(w, s, k, r)
@@ -158,8 +158,8 @@ func (w *World) drawMonth(i int) *month {
 
 // pairID names the n-th client of a month: its requests' randomness follows
 // from it.
-func (w *World) pairID(month, n int) uint64 {
-	return mix(mix(uint64(w.cfg.Seed)) ^ uint64(month)<<40 ^ uint64(n))
+func (w *World) pairID(month int, n uint64) uint64 {
+	return mix(mix(uint64(w.cfg.Seed)) ^ uint64(month)<<40 ^ n)
 }
 
 // client is an address with its standing in one month.
