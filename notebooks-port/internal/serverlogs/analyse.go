@@ -257,9 +257,25 @@ func (d *data) profile(r *Result, c *collection, t *totals) {
 	p.Days = len(t.days)
 	p.CalendarDay = int(d.clock.local(t.last)/86400 - d.clock.local(t.first)/86400 + 1)
 	for _, k := range columnTypes {
-		p.Columns = append(p.Columns, Column{k.name, k.kind, c.available.Has(k.field)})
+		col := Column{Name: k.name, Type: k.kind, Here: c.available.Has(k.field)}
+		if i := slices.Index(counted[:], k.field); i >= 0 && col.Here {
+			col.Missing = &c.missing[i]
+		}
+		if col.Here && (k.field == webrequest.FieldIP || k.field == webrequest.FieldDT) {
+			col.Missing = new(int64) // such lines are rejected
+		}
+		p.Columns = append(p.Columns, col)
 	}
-	p.Columns = append(p.Columns, Column{"country", "text", len(d.places) > 0})
+	country := Column{Name: "country", Type: "text", Here: len(d.places) > 0}
+	if country.Here {
+		country.Missing = new(int64)
+		for i := range t.addrs {
+			if d.country[i] == 0 {
+				*country.Missing += t.addrs[i].n
+			}
+		}
+	}
+	p.Columns = append(p.Columns, country)
 	methods := map[string]int64{}
 	for i, n := range t.methods {
 		if n > 0 && i < len(d.methods) {

@@ -40,6 +40,7 @@ type collection struct {
 	ofIP      []uint16 // by the number of an address: 1 + the country
 
 	available webrequest.Field // of all files together
+	missing   [numCounted]int64
 	files     []fileFacts
 }
 
@@ -128,6 +129,43 @@ type worker struct {
 	methods map[string]uint8
 	refs    map[string]uint8
 	buf     []byte
+	missing [numCounted]int64
+}
+
+// The columns whose missing values are counted: null, empty or "-" in a log
+// that has the column. A line without time or address is rejected instead.
+const (
+	countStatus = iota
+	countSize
+	countLatency
+	countMethod
+	countPath
+	countHost
+	countReferer
+	countAgent
+	countLanguage
+	numCounted
+)
+
+var counted = [numCounted]webrequest.Field{webrequest.FieldHTTPStatus, webrequest.FieldResponseSize, webrequest.FieldTimeFirstbyte, webrequest.FieldHTTPMethod, webrequest.FieldURIPath, webrequest.FieldURIHost, webrequest.FieldReferer, webrequest.FieldUserAgent, webrequest.FieldAcceptLanguage}
+
+// count notes which columns of a row have no value.
+func (w *worker) count(req *webrequest.Request, r *record) {
+	none := func(at int, missing bool) {
+		if missing && req.Available&counted[at] != 0 {
+			w.missing[at]++
+		}
+	}
+	absent := func(s string) bool { return s == "" || s == "-" }
+	none(countStatus, r.status == 0)
+	none(countSize, !req.HasSize)
+	none(countLatency, r.latency < 0)
+	none(countMethod, absent(req.HTTPMethod))
+	none(countPath, absent(req.URIPath))
+	none(countHost, absent(req.URIHost))
+	none(countReferer, absent(req.Referer))
+	none(countAgent, absent(req.UserAgent))
+	none(countLanguage, absent(req.AcceptLang))
 }
 
 // remembered bounds each of a worker's tables.
@@ -173,6 +211,9 @@ func (c *collection) read(ctx context.Context, stdin io.Reader) error {
 			return err
 		}
 		for _, w := range workers {
+			for i, n := range w.missing {
+				c.missing[i] += n
+			}
 			if len(w.chunk) > 0 {
 				if _, err := c.store.add(w.chunk); err != nil {
 					return err
@@ -273,6 +314,7 @@ func (c *collection) take(w *worker, req *webrequest.Request, country bool, full
 	r.agent = c.agent(w, req.UserAgent)
 	r.method = c.method(w, req.HTTPMethod)
 	r.referer = c.referer(w, req.Referer)
+	w.count(req, &r)
 	w.chunk = append(w.chunk, r)
 	if len(w.chunk) == cap(w.chunk) {
 		next, err := c.store.add(w.chunk)

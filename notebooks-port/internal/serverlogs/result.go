@@ -56,12 +56,13 @@ type File struct {
 	Jumps   int64    `json:"clock_jumps"`
 }
 
-// Column is a column of the log and its type; Absent counts rows without a
-// value, -1 where that is not counted.
+// Column is a column of the log and its type. Missing counts the rows without
+// a value; nil where the log lacks the column, or an empty value is one.
 type Column struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	Here bool   `json:"available"`
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	Here    bool   `json:"available"`
+	Missing *int64 `json:"missing"`
 }
 
 // Count is a name and how often it came.

@@ -286,6 +286,11 @@ func TestStudyProfile(t *testing.T) {
 	if n := p.Files[0].Columns; n != 16 {
 		t.Errorf("columns: %d", n)
 	}
+	for _, c := range p.Columns {
+		if c.Missing == nil && (c.Name == "ip" || c.Name == "http_status" || c.Name == "country") || c.Missing != nil && c.Name != "referer" && *c.Missing != 0 {
+			t.Errorf("column %s: missing %v", c.Name, c.Missing)
+		}
+	}
 	if countOf(p.Distinct, "status codes") != 8 || countOf(p.Distinct, "methods") != 6 {
 		t.Errorf("distinct: %v", p.Distinct)
 	}

@@ -133,13 +133,17 @@ func (r *Result) dataBlocks() []page.Block {
 	for _, c := range p.Distinct {
 		distinct.Add(c.Name, count(c.Count))
 	}
-	columns := page.NewTable("Columns", "Column", "Type", "In the log")
+	columns := page.NewTable("Columns", "Column", "Type", "In the log", "#Missing")
 	for _, c := range p.Columns {
 		here := "no"
 		if c.Here {
 			here = "yes"
 		}
-		columns.Add(c.Name, c.Type, here)
+		missing := none
+		if c.Missing != nil {
+			missing = count(*c.Missing)
+		}
+		columns.Add(c.Name, c.Type, here, missing)
 	}
 	columns.Limit = 6
 	status := page.NewTable("Status codes", "#Status", "#Requests", "#Share", "~Meaning")
