@@ -171,7 +171,7 @@ func (d *data) hideSecrets(r *Result, add func(Recommendation)) {
 		rec.Why = "At least one was answered with content of its own: take it away and change every password and key in it. " + rec.Why
 	}
 	rec.Snippets = []Snippet{
-		{"HAProxy", "http-request deny deny_status 404 if { path_reg -i (^|/)\\.(?!well-known/) } || { path_end -i .sql .bak .old .swp .env .pem .key }\n"},
+		{"HAProxy", "http-request deny deny_status 404 if { path_sub /. } !{ path_beg /.well-known/ }\nhttp-request deny deny_status 404 if { path_end -i .sql .bak .old .swp .env .pem .key }\n"},
 		{"nginx", "location ~ /\\.(?!well-known/) { return 404; }\nlocation ~* \\.(sql|bak|old|swp|env|pem|key)$ { return 404; }\n"},
 	}
 	add(rec)

@@ -43,7 +43,7 @@ func (d *data) triage(r *Result, t *totals, x *details) {
 		switch {
 		case counts[outcomeLikely] > 0:
 			s.State = stateAct
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s that look like a success", plural(counts[outcomeLikely], "answer", "answers")))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s like a success", plural(counts[outcomeLikely], "answer looks", "answers look")))
 		case s.Attempts >= manyAttempts:
 			s.State = stateAct
 			s.Reasons = append(s.Reasons, fmt.Sprintf("%s attempts: worth a block, though none succeeded by what the log shows", count(s.Attempts)))
@@ -85,13 +85,13 @@ func classFinding(c *ClassRow, r *Result) Finding {
 	case c.Answered == 0:
 		f.Impact = "none seen: no attempt was answered with 2xx"
 	case c.Likely > 0:
-		f.Impact = fmt.Sprintf("possible: %s that look like a success", plural(c.Likely, "answer", "answers"))
+		f.Impact = fmt.Sprintf("possible: %s like a success", plural(c.Likely, "answer looks", "answers look"))
 	case c.Class == "apidocs":
 		f.Impact = fmt.Sprintf("the description of the API was served %s", plural(c.Answered, "time", "times"))
 	case c.Differs > 0:
 		f.Impact = fmt.Sprintf("unclear: %s of 2xx not like the page's usual one", plural(c.Differs, "answer", "answers"))
 	default:
-		f.Impact = fmt.Sprintf("none seen: all %s of 2xx were as the page usually is", plural(c.Answered, "answer", "answers"))
+		f.Impact = fmt.Sprintf("none seen: what was answered with 2xx (%s) was as the page usually is", count(c.Answered))
 	}
 	switch c.Class {
 	case "sqli":

@@ -113,9 +113,15 @@ func (r *Result) attackBlocks() []page.Block {
 		return []page.Block{page.Paragraph("No request carried a payload or looked for what is not meant to be served.")}
 	}
 	out := []page.Block{page.Paragraph("**A 200 is not a breach.** It says that the server answered. An answer is compared with what the same page usually weighs, and with what the site answers to paths that do not exist; only what differs is worth a look, and only content where there should be none looks like a success.")}
-	triage := page.NewTable("Triage", "What", "State", "~Impact", "~Plausibility", "Rate", "~Reasons", "~May be ignored if")
+	triage := page.NewTable("Triage", "What", "State", "~Impact, rate and reasons", "~Plausibility", "~May be ignored if")
 	for _, f := range a.Findings {
-		triage.Add(f.Title, f.State, f.Impact, f.Plausible, f.Rate, strings.Join(f.Reasons, "; "), f.Repudiated)
+		reasons := []string{f.Impact, f.Rate}
+		for _, why := range f.Reasons {
+			if why != f.Impact {
+				reasons = append(reasons, why)
+			}
+		}
+		triage.Add(f.Title, f.State, strings.Join(reasons, "; "), f.Plausible, f.Repudiated)
 		if f.State == stateAct {
 			triage.Mark()
 		}
