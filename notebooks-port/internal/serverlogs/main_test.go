@@ -200,3 +200,21 @@ func TestInterrupted(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// TestNoLists: a list without entries is one in report.json, not null.
+func TestNoLists(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "one.log")
+	if err := os.WriteFile(path, []byte(`192.0.2.1 - - [10/Oct/2024:13:55:36 +0000] "GET / HTTP/1.1" 200 10 "-" "x"`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	status, out, errs := call(t, nil, "--json", "--out", dir, path)
+	if status != 0 {
+		t.Fatal(errs)
+	}
+	for line := range strings.Lines(out) {
+		if strings.HasSuffix(strings.TrimRight(line, ",\n"), "null") && !strings.Contains(line, `"missing"`) {
+			t.Errorf("report.json has %s", strings.TrimSpace(line))
+		}
+	}
+}

@@ -183,11 +183,11 @@ func (d *data) incidents(t *totals, s series, rate func(int64) float64) []Incide
 	signs = append(signs, d.silences(t, s, rate)...)
 	signs = append(signs, s.bursts(signErrors, leastErrors, func(m *minute) uint32 { return m.e5 })...)
 	slices.SortStableFunc(signs, func(a, b Sign) int { return int(a.from - b.from) })
-	var out []Incident
+	out := []Incident{}
 	for _, g := range signs {
 		last := len(out) - 1
 		if last < 0 || g.from > out[last].to+joined {
-			out = append(out, Incident{from: g.from, to: g.to})
+			out = append(out, Incident{from: g.from, to: g.to, Errors: []ErrorRow{}, Codes: []Count{}, Before: Before{Addresses: []Count{}}})
 			last++
 		}
 		in := &out[last]

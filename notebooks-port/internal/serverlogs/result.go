@@ -24,7 +24,6 @@ type Result struct {
 	Recommendations []Recommendation `json:"recommendations"`
 
 	weekly [][]float64 // requests by weekday and hour, medians
-	hourly map[int64]float64
 }
 
 // Profile is what the logs are.
@@ -116,21 +115,20 @@ type Top struct {
 
 // Incident is a time in which the site was down or failing.
 type Incident struct {
-	Name      string      `json:"name"`
-	Onset     string      `json:"onset"`
-	End       string      `json:"end"`
-	Minutes   int64       `json:"minutes"`
-	Signs     []Sign      `json:"signs"`
-	First     string      `json:"first"`
-	Order     []Sign      `json:"order"`
-	Errors    []ErrorRow  `json:"errors"`
-	Codes     []Count     `json:"codes"`
-	Before    Before      `json:"before"`
-	Causes    []Cause     `json:"causes"`
-	days      [][]float64 // by hour of the day: this day's, then the normal median, low, high
-	dayNames  []string
-	from, to  int64 // UTC minutes
-	firstDays []int64
+	Name     string      `json:"name"`
+	Onset    string      `json:"onset"`
+	End      string      `json:"end"`
+	Minutes  int64       `json:"minutes"`
+	Signs    []Sign      `json:"signs"`
+	First    string      `json:"first"`
+	Order    []Sign      `json:"order"`
+	Errors   []ErrorRow  `json:"errors"`
+	Codes    []Count     `json:"codes"`
+	Before   Before      `json:"before"`
+	Causes   []Cause     `json:"causes"`
+	days     [][]float64 // by hour of the day: this day's, then the normal median, low, high
+	dayNames []string
+	from, to int64 // UTC minutes
 }
 
 // Sign is one thing that was seen, and when it began and ended.
@@ -262,7 +260,6 @@ type Attacks struct {
 	Dossiers  []Dossier   `json:"dossiers"`
 	Findings  []Finding   `json:"findings"`
 	PerDay    float64     `json:"per_day"`
-	Ordinary  int64       `json:"answered_otherwise"`
 }
 
 // ClassRow is one kind of attack.
