@@ -455,9 +455,7 @@ func (d *data) calendar(r *Result, t *totals) {
 			}
 		}
 	}
-	for _, e := range r.Get.Spikes {
-		r.Calendar = append(r.Calendar, e)
-	}
+	r.Calendar = append(r.Calendar, r.Get.Spikes...)
 	for _, day := range r.Days {
 		if day.Attacks > 0 && float64(day.Attacks) >= max(10, 5*r.Attacks.PerDay) {
 			r.Calendar = append(r.Calendar, Event{Date: day.Date, Kind: "attack attempts", Text: fmt.Sprintf("%s, %.1f on an ordinary day", count(day.Attacks), r.Attacks.PerDay)})

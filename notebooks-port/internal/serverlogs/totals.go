@@ -42,7 +42,7 @@ type pathMethod struct {
 	method uint8
 }
 
-type methodTotals struct{ n, ok, refused, posts int64 }
+type methodTotals struct{ n, ok, refused int64 }
 
 // totals are the sums over all records.
 type totals struct {
