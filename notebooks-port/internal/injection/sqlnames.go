@@ -39,4 +39,3 @@ func sysNamed(s string) bool {
 	}
 	return false
 }
-
