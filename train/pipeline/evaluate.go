@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"sluice/featurestore"
-	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 	"sluice/models/registry"
@@ -122,21 +121,26 @@ func ReadEvaluation(v registry.Version) (*evaluation.Evaluation, error) {
 
 // readTable reads the labelled rows of months.
 func readTable(st *featurestore.Store, months []row.Month, names []string) (*table, error) {
-	var rows []row.Row
-	var have []string
+	have, rows, err := readRows(st, "months", months)
+	if err != nil {
+		return nil, err
+	}
+	return newTable(have, rows, names, groupNumbers{}, true)
+}
+
+// readRows reads months that must have the same columns; flag is what named
+// them.
+func readRows(st *featurestore.Store, flag string, months []row.Month) (have []string, rows []row.Row, err error) {
 	for _, m := range months {
 		month, err := st.ReadMonth(m)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if have != nil && !slices.Equal(have, month.Columns) {
-			return nil, fault.Field(fault.Invalid, "months", "month %s has other columns than the months before it; build them alike", m)
+			return nil, nil, fault.Field(fault.Invalid, flag, "month %s has other columns than the months before it; build them alike", m)
 		}
 		have = month.Columns
 		rows = append(rows, month.Rows...)
 	}
-	if have == nil {
-		have = columns.Names()
-	}
-	return newTable(have, rows, names, groupNumbers{}, true)
+	return have, rows, nil
 }

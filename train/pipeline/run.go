@@ -206,18 +206,9 @@ func monthSpan(ms []row.Month) string {
 func loadMonths(c *Config, st *featurestore.Store) (train, test *table, err error) {
 	ids := groupNumbers{}
 	load := func(flag string, ms []row.Month) (*table, error) {
-		var rows []row.Row
-		var have []string
-		for _, m := range ms {
-			month, err := st.ReadMonth(m)
-			if err != nil {
-				return nil, err
-			}
-			if have != nil && !slices.Equal(have, month.Columns) {
-				return nil, fault.Field(fault.Invalid, flag, "month %s has other columns than the months before it; build them alike", m)
-			}
-			have = month.Columns
-			rows = append(rows, month.Rows...)
+		have, rows, err := readRows(st, flag, ms)
+		if err != nil {
+			return nil, err
 		}
 		t, err := newTable(have, rows, c.Columns, ids, true)
 		if err != nil {
