@@ -494,7 +494,8 @@ type FeedChange struct {
 	Kind FeedChange_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=sluice.v1.FeedChange_Kind" json:"kind,omitempty"`
 	// The address.
 	Ip string `protobuf:"bytes,2,opt,name=ip,proto3" json:"ip,omitempty"`
-	// The score in the newer feed; absent where the address was removed.
+	// The score in the newer feed; absent where the address was removed. Its
+	// decision.scored is the verdict of the feed's line.
 	IpScore       *IpScore `protobuf:"bytes,3,opt,name=ip_score,json=ipScore,proto3" json:"ip_score,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -80,7 +80,69 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{0}
 }
 
-// The stored score of one address: one line of a feed.
+// What decides about an address.
+type DecisionSource int32
+
+const (
+	// Nothing does: only whether the address is a crawler was asked.
+	DecisionSource_DECISION_SOURCE_UNSPECIFIED DecisionSource = 0
+	// The model's operating point.
+	DecisionSource_DECISION_SOURCE_MODEL DecisionSource = 1
+	// A person, by a line in the file of overrides.
+	DecisionSource_DECISION_SOURCE_OVERRIDE DecisionSource = 2
+	// The address lies in the ranges that a crawler's operator publishes.
+	DecisionSource_DECISION_SOURCE_CRAWLER DecisionSource = 3
+)
+
+// Enum value maps for DecisionSource.
+var (
+	DecisionSource_name = map[int32]string{
+		0: "DECISION_SOURCE_UNSPECIFIED",
+		1: "DECISION_SOURCE_MODEL",
+		2: "DECISION_SOURCE_OVERRIDE",
+		3: "DECISION_SOURCE_CRAWLER",
+	}
+	DecisionSource_value = map[string]int32{
+		"DECISION_SOURCE_UNSPECIFIED": 0,
+		"DECISION_SOURCE_MODEL":       1,
+		"DECISION_SOURCE_OVERRIDE":    2,
+		"DECISION_SOURCE_CRAWLER":     3,
+	}
+)
+
+func (x DecisionSource) Enum() *DecisionSource {
+	p := new(DecisionSource)
+	*p = x
+	return p
+}
+
+func (x DecisionSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DecisionSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_sluice_v1_ip_score_proto_enumTypes[1].Descriptor()
+}
+
+func (DecisionSource) Type() protoreflect.EnumType {
+	return &file_sluice_v1_ip_score_proto_enumTypes[1]
+}
+
+func (x DecisionSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DecisionSource.Descriptor instead.
+func (DecisionSource) EnumDescriptor() ([]byte, []int) {
+	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{1}
+}
+
+// The stored score of one address: one line of a feed, and what holds for the
+// address once what people said of it is counted.
+//
+// Where the feed does not hold the address, but people spoke of it, decision
+// alone tells something: model_version is then empty, and confidence, which is
+// 0, means nothing.
 type IpScore struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the resource: "ips/{ip}".
@@ -89,7 +151,8 @@ type IpScore struct {
 	Ip string `protobuf:"bytes,2,opt,name=ip,proto3" json:"ip,omitempty"`
 	// Calibrated probability that the address is abusive, in [0, 1].
 	Confidence float64 `protobuf:"fixed64,3,opt,name=confidence,proto3" json:"confidence,omitempty"`
-	// What the model's operating point says.
+	// What holds: what the model's operating point says, unless an override or
+	// the range of a crawler says otherwise. The same as decision.verdict.
 	Verdict Verdict `protobuf:"varint,4,opt,name=verdict,proto3,enum=sluice.v1.Verdict" json:"verdict,omitempty"`
 	// The strongest contributions to the score, the greatest magnitude first.
 	Reasons []*Reason `protobuf:"bytes,5,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -100,7 +163,9 @@ type IpScore struct {
 	// Nothing that became known after this instant entered the score.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// After this instant the score should no longer be used.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// What holds, why, since when, until when, and how to ask for something else.
+	Decision      *Decision `protobuf:"bytes,10,opt,name=decision,proto3" json:"decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,6 +263,223 @@ func (x *IpScore) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *IpScore) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+// What holds for an address, and what it rests on. Decided anew for each
+// answer: an override counts as soon as its line is in the file.
+type Decision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What holds.
+	Verdict Verdict `protobuf:"varint,1,opt,name=verdict,proto3,enum=sluice.v1.Verdict" json:"verdict,omitempty"`
+	// What the model's operating point says; VERDICT_UNSPECIFIED where the feed
+	// does not hold the address.
+	Scored Verdict `protobuf:"varint,2,opt,name=scored,proto3,enum=sluice.v1.Verdict" json:"scored,omitempty"`
+	// What decided.
+	Source DecisionSource `protobuf:"varint,3,opt,name=source,proto3,enum=sluice.v1.DecisionSource" json:"source,omitempty"`
+	// Why, in words. Empty where the model does not flag the address.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who wrote the override.
+	Author string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
+	// Since when: the start of the first window in which the model saw the
+	// address, the first instant of the override, or when a crawler published its
+	// ranges. Absent where it is not known.
+	SinceTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since_time,json=sinceTime,proto3" json:"since_time,omitempty"`
+	// First instant at which this no longer holds. Absent where it holds until
+	// somebody changes it.
+	UntilTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	// The prefix behind which many stand, by the name it was given, where the
+	// address is in one: whoever stops the address may stop others.
+	Shared string `protobuf:"bytes,8,opt,name=shared,proto3" json:"shared,omitempty"`
+	// How to ask for another decision, as the service was told to say.
+	Appeal string `protobuf:"bytes,9,opt,name=appeal,proto3" json:"appeal,omitempty"`
+	// Whether the address is a crawler; absent where neither the ranges nor the
+	// user agent of the request speak of one.
+	Crawler       *CrawlerCheck `protobuf:"bytes,10,opt,name=crawler,proto3" json:"crawler,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision) Reset() {
+	*x = Decision{}
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision) ProtoMessage() {}
+
+func (x *Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
+	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Decision) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *Decision) GetScored() Verdict {
+	if x != nil {
+		return x.Scored
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *Decision) GetSource() DecisionSource {
+	if x != nil {
+		return x.Source
+	}
+	return DecisionSource_DECISION_SOURCE_UNSPECIFIED
+}
+
+func (x *Decision) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Decision) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Decision) GetSinceTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SinceTime
+	}
+	return nil
+}
+
+func (x *Decision) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+func (x *Decision) GetShared() string {
+	if x != nil {
+		return x.Shared
+	}
+	return ""
+}
+
+func (x *Decision) GetAppeal() string {
+	if x != nil {
+		return x.Appeal
+	}
+	return ""
+}
+
+func (x *Decision) GetCrawler() *CrawlerCheck {
+	if x != nil {
+		return x.Crawler
+	}
+	return nil
+}
+
+// Whether an address is the crawler that it says it is.
+type CrawlerCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The crawler that the user agent names, or whose range the address is in;
+	// empty where the address only calls itself a crawler, without a name.
+	Crawler string `protobuf:"bytes,1,opt,name=crawler,proto3" json:"crawler,omitempty"`
+	// Whether the address says so: by the user agent of the request, or by those
+	// that the model saw.
+	Claimed bool `protobuf:"varint,2,opt,name=claimed,proto3" json:"claimed,omitempty"`
+	// Whether it is: by the published ranges, or by a name in the crawler's
+	// domains that leads back to the address.
+	Verified bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
+	// How it was verified, or why it only claims to be one.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CrawlerCheck) Reset() {
+	*x = CrawlerCheck{}
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CrawlerCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CrawlerCheck) ProtoMessage() {}
+
+func (x *CrawlerCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CrawlerCheck.ProtoReflect.Descriptor instead.
+func (*CrawlerCheck) Descriptor() ([]byte, []int) {
+	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CrawlerCheck) GetCrawler() string {
+	if x != nil {
+		return x.Crawler
+	}
+	return ""
+}
+
+func (x *CrawlerCheck) GetClaimed() bool {
+	if x != nil {
+		return x.Claimed
+	}
+	return false
+}
+
+func (x *CrawlerCheck) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
+}
+
+func (x *CrawlerCheck) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // What one feature added to a score.
 type Reason struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -214,7 +496,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_sluice_v1_ip_score_proto_msgTypes[1]
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -226,7 +508,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_v1_ip_score_proto_msgTypes[1]
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -239,7 +521,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{1}
+	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Reason) GetFeature() string {
@@ -281,7 +563,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_sluice_v1_ip_score_proto_msgTypes[2]
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +575,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_v1_ip_score_proto_msgTypes[2]
+	mi := &file_sluice_v1_ip_score_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +588,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{2}
+	return file_sluice_v1_ip_score_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Window) GetAttack() string {
@@ -341,7 +623,7 @@ var File_sluice_v1_ip_score_proto protoreflect.FileDescriptor
 
 const file_sluice_v1_ip_score_proto_rawDesc = "" +
 	"\n" +
-	"\x18sluice/v1/ip_score.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x02\n" +
+	"\x18sluice/v1/ip_score.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x03\n" +
 	"\aIpScore\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\x12\x1e\n" +
@@ -354,7 +636,28 @@ const file_sluice_v1_ip_score_proto_rawDesc = "" +
 	"\rmodel_version\x18\a \x01(\tR\fmodelVersion\x12/\n" +
 	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12;\n" +
 	"\vexpire_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"k\n" +
+	"expireTime\x12/\n" +
+	"\bdecision\x18\n" +
+	" \x01(\v2\x13.sluice.v1.DecisionR\bdecision\"\xa0\x03\n" +
+	"\bDecision\x12,\n" +
+	"\averdict\x18\x01 \x01(\x0e2\x12.sluice.v1.VerdictR\averdict\x12*\n" +
+	"\x06scored\x18\x02 \x01(\x0e2\x12.sluice.v1.VerdictR\x06scored\x121\n" +
+	"\x06source\x18\x03 \x01(\x0e2\x19.sluice.v1.DecisionSourceR\x06source\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06author\x18\x05 \x01(\tR\x06author\x129\n" +
+	"\n" +
+	"since_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tsinceTime\x129\n" +
+	"\n" +
+	"until_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\x12\x16\n" +
+	"\x06shared\x18\b \x01(\tR\x06shared\x12\x16\n" +
+	"\x06appeal\x18\t \x01(\tR\x06appeal\x121\n" +
+	"\acrawler\x18\n" +
+	" \x01(\v2\x17.sluice.v1.CrawlerCheckR\acrawler\"v\n" +
+	"\fCrawlerCheck\x12\x18\n" +
+	"\acrawler\x18\x01 \x01(\tR\acrawler\x12\x18\n" +
+	"\aclaimed\x18\x02 \x01(\bR\aclaimed\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"k\n" +
 	"\x06Reason\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12\x19\n" +
 	"\x05value\x18\x02 \x01(\x01H\x00R\x05value\x88\x01\x01\x12\"\n" +
@@ -372,7 +675,12 @@ const file_sluice_v1_ip_score_proto_rawDesc = "" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVERDICT_ABUSIVE\x10\x01\x12\x17\n" +
 	"\x13VERDICT_NOT_ABUSIVE\x10\x02\x12\x13\n" +
-	"\x0fVERDICT_ABSTAIN\x10\x03B!Z\x1fsluice/proto/sluice/v1;sluicev1b\x06proto3"
+	"\x0fVERDICT_ABSTAIN\x10\x03*\x87\x01\n" +
+	"\x0eDecisionSource\x12\x1f\n" +
+	"\x1bDECISION_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15DECISION_SOURCE_MODEL\x10\x01\x12\x1c\n" +
+	"\x18DECISION_SOURCE_OVERRIDE\x10\x02\x12\x1b\n" +
+	"\x17DECISION_SOURCE_CRAWLER\x10\x03B!Z\x1fsluice/proto/sluice/v1;sluicev1b\x06proto3"
 
 var (
 	file_sluice_v1_ip_score_proto_rawDescOnce sync.Once
@@ -386,28 +694,38 @@ func file_sluice_v1_ip_score_proto_rawDescGZIP() []byte {
 	return file_sluice_v1_ip_score_proto_rawDescData
 }
 
-var file_sluice_v1_ip_score_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sluice_v1_ip_score_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_sluice_v1_ip_score_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_sluice_v1_ip_score_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_sluice_v1_ip_score_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: sluice.v1.Verdict
-	(*IpScore)(nil),               // 1: sluice.v1.IpScore
-	(*Reason)(nil),                // 2: sluice.v1.Reason
-	(*Window)(nil),                // 3: sluice.v1.Window
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(DecisionSource)(0),           // 1: sluice.v1.DecisionSource
+	(*IpScore)(nil),               // 2: sluice.v1.IpScore
+	(*Decision)(nil),              // 3: sluice.v1.Decision
+	(*CrawlerCheck)(nil),          // 4: sluice.v1.CrawlerCheck
+	(*Reason)(nil),                // 5: sluice.v1.Reason
+	(*Window)(nil),                // 6: sluice.v1.Window
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_sluice_v1_ip_score_proto_depIdxs = []int32{
-	0, // 0: sluice.v1.IpScore.verdict:type_name -> sluice.v1.Verdict
-	2, // 1: sluice.v1.IpScore.reasons:type_name -> sluice.v1.Reason
-	3, // 2: sluice.v1.IpScore.windows:type_name -> sluice.v1.Window
-	4, // 3: sluice.v1.IpScore.as_of:type_name -> google.protobuf.Timestamp
-	4, // 4: sluice.v1.IpScore.expire_time:type_name -> google.protobuf.Timestamp
-	4, // 5: sluice.v1.Window.start_time:type_name -> google.protobuf.Timestamp
-	4, // 6: sluice.v1.Window.end_time:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: sluice.v1.IpScore.verdict:type_name -> sluice.v1.Verdict
+	5,  // 1: sluice.v1.IpScore.reasons:type_name -> sluice.v1.Reason
+	6,  // 2: sluice.v1.IpScore.windows:type_name -> sluice.v1.Window
+	7,  // 3: sluice.v1.IpScore.as_of:type_name -> google.protobuf.Timestamp
+	7,  // 4: sluice.v1.IpScore.expire_time:type_name -> google.protobuf.Timestamp
+	3,  // 5: sluice.v1.IpScore.decision:type_name -> sluice.v1.Decision
+	0,  // 6: sluice.v1.Decision.verdict:type_name -> sluice.v1.Verdict
+	0,  // 7: sluice.v1.Decision.scored:type_name -> sluice.v1.Verdict
+	1,  // 8: sluice.v1.Decision.source:type_name -> sluice.v1.DecisionSource
+	7,  // 9: sluice.v1.Decision.since_time:type_name -> google.protobuf.Timestamp
+	7,  // 10: sluice.v1.Decision.until_time:type_name -> google.protobuf.Timestamp
+	4,  // 11: sluice.v1.Decision.crawler:type_name -> sluice.v1.CrawlerCheck
+	7,  // 12: sluice.v1.Window.start_time:type_name -> google.protobuf.Timestamp
+	7,  // 13: sluice.v1.Window.end_time:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_sluice_v1_ip_score_proto_init() }
@@ -415,14 +733,14 @@ func file_sluice_v1_ip_score_proto_init() {
 	if File_sluice_v1_ip_score_proto != nil {
 		return
 	}
-	file_sluice_v1_ip_score_proto_msgTypes[1].OneofWrappers = []any{}
+	file_sluice_v1_ip_score_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sluice_v1_ip_score_proto_rawDesc), len(file_sluice_v1_ip_score_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   3,
+			NumEnums:      2,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

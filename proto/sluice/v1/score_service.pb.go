@@ -27,7 +27,12 @@ const (
 type GetIpScoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Name of the score: "ips/" and an address, as in "ips/192.0.2.1".
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The user agent with which the address came, where the caller has it; at most
+	// 4,096 bytes. If it names a known crawler, decision.crawler says whether the
+	// address is that crawler, and an address of which nothing else is known is
+	// answered too.
+	UserAgent     string `protobuf:"bytes,2,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -65,6 +70,13 @@ func (*GetIpScoreRequest) Descriptor() ([]byte, []int) {
 func (x *GetIpScoreRequest) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *GetIpScoreRequest) GetUserAgent() string {
+	if x != nil {
+		return x.UserAgent
 	}
 	return ""
 }
@@ -165,7 +177,10 @@ func (x *BatchGetIpScoresResponse) GetIpScores() []*IpScore {
 type LookupIpsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Addresses: 1 to 1,000.
-	Ips           []string `protobuf:"bytes,1,rep,name=ips,proto3" json:"ips,omitempty"`
+	Ips []string `protobuf:"bytes,1,rep,name=ips,proto3" json:"ips,omitempty"`
+	// The user agents with which the addresses came, as in GetIpScoreRequest: none,
+	// or one per address, empty where it is not known.
+	UserAgents    []string `protobuf:"bytes,2,rep,name=user_agents,json=userAgents,proto3" json:"user_agents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,6 +218,13 @@ func (*LookupIpsRequest) Descriptor() ([]byte, []int) {
 func (x *LookupIpsRequest) GetIps() []string {
 	if x != nil {
 		return x.Ips
+	}
+	return nil
+}
+
+func (x *LookupIpsRequest) GetUserAgents() []string {
+	if x != nil {
+		return x.UserAgents
 	}
 	return nil
 }
@@ -685,15 +707,19 @@ var File_sluice_v1_score_service_proto protoreflect.FileDescriptor
 
 const file_sluice_v1_score_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dsluice/v1/score_service.proto\x12\tsluice.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/rpc/status.proto\x1a\x1bsluice/v1/explanation.proto\x1a\x14sluice/v1/feed.proto\x1a\x18sluice/v1/ip_score.proto\x1a\x1dsluice/v1/model_version.proto\x1a\x14sluice/v1/rows.proto\"'\n" +
+	"\x1dsluice/v1/score_service.proto\x12\tsluice.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/rpc/status.proto\x1a\x1bsluice/v1/explanation.proto\x1a\x14sluice/v1/feed.proto\x1a\x18sluice/v1/ip_score.proto\x1a\x1dsluice/v1/model_version.proto\x1a\x18sluice/v1/override.proto\x1a\x14sluice/v1/rows.proto\"F\n" +
 	"\x11GetIpScoreRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"/\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"user_agent\x18\x02 \x01(\tR\tuserAgent\"/\n" +
 	"\x17BatchGetIpScoresRequest\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\"K\n" +
 	"\x18BatchGetIpScoresResponse\x12/\n" +
-	"\tip_scores\x18\x01 \x03(\v2\x12.sluice.v1.IpScoreR\bipScores\"$\n" +
+	"\tip_scores\x18\x01 \x03(\v2\x12.sluice.v1.IpScoreR\bipScores\"E\n" +
 	"\x10LookupIpsRequest\x12\x10\n" +
-	"\x03ips\x18\x01 \x03(\tR\x03ips\"H\n" +
+	"\x03ips\x18\x01 \x03(\tR\x03ips\x12\x1f\n" +
+	"\vuser_agents\x18\x02 \x03(\tR\n" +
+	"userAgents\"H\n" +
 	"\x11LookupIpsResponse\x123\n" +
 	"\aresults\x18\x01 \x03(\v2\x19.sluice.v1.LookupIpResultR\aresults\"{\n" +
 	"\x0eLookupIpResult\x12\x0e\n" +
@@ -725,7 +751,8 @@ const file_sluice_v1_score_service_proto_rawDesc = "" +
 	"\x11not_abusive_count\x18\x04 \x01(\x05R\x0fnotAbusiveCount\x12#\n" +
 	"\rabstain_count\x18\x05 \x01(\x05R\fabstainCount\x12%\n" +
 	"\x0emax_confidence\x18\x06 \x01(\x01R\rmaxConfidence\x12'\n" +
-	"\x0fmean_confidence\x18\a \x01(\x01R\x0emeanConfidence2\xef\t\n" +
+	"\x0fmean_confidence\x18\a \x01(\x01R\x0emeanConfidence2\xda\n" +
+	"\n" +
 	"\fScoreService\x12X\n" +
 	"\n" +
 	"GetIpScore\x12\x1c.sluice.v1.GetIpScoreRequest\x1a\x12.sluice.v1.IpScore\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/{name=ips/*}\x12u\n" +
@@ -737,7 +764,8 @@ const file_sluice_v1_score_service_proto_rawDesc = "" +
 	"\fStreamScores\x12\x1e.sluice.v1.StreamScoresRequest\x1a\x1f.sluice.v1.StreamScoresResponse(\x010\x01\x12h\n" +
 	"\tExplainIp\x12\x1b.sluice.v1.ExplainIpRequest\x1a\x1c.sluice.v1.ExplainIpResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=ips/*}:explain\x12K\n" +
 	"\n" +
-	"ExportFeed\x12\x1c.sluice.v1.ExportFeedRequest\x1a\x1d.sluice.v1.ExportFeedResponse0\x01\x12|\n" +
+	"ExportFeed\x12\x1c.sluice.v1.ExportFeedRequest\x1a\x1d.sluice.v1.ExportFeedResponse0\x01\x12i\n" +
+	"\rListOverrides\x12\x1f.sluice.v1.ListOverridesRequest\x1a .sluice.v1.ListOverridesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/overrides\x12|\n" +
 	"\x0fListFeedChanges\x12!.sluice.v1.ListFeedChangesRequest\x1a\".sluice.v1.ListFeedChangesResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=feeds/*}:changes\x12y\n" +
 	"\x11ListModelVersions\x12#.sluice.v1.ListModelVersionsRequest\x1a$.sluice.v1.ListModelVersionsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/modelVersions\x12q\n" +
 	"\x0fGetModelVersion\x12!.sluice.v1.GetModelVersionRequest\x1a\x17.sluice.v1.ModelVersion\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=modelVersions/*}B!Z\x1fsluice/proto/sluice/v1;sluicev1b\x06proto3"
@@ -773,16 +801,18 @@ var file_sluice_v1_score_service_proto_goTypes = []any{
 	(*StreamScoresRequest)(nil),       // 14: sluice.v1.StreamScoresRequest
 	(*ExplainIpRequest)(nil),          // 15: sluice.v1.ExplainIpRequest
 	(*ExportFeedRequest)(nil),         // 16: sluice.v1.ExportFeedRequest
-	(*ListFeedChangesRequest)(nil),    // 17: sluice.v1.ListFeedChangesRequest
-	(*ListModelVersionsRequest)(nil),  // 18: sluice.v1.ListModelVersionsRequest
-	(*GetModelVersionRequest)(nil),    // 19: sluice.v1.GetModelVersionRequest
-	(*ScoreRowsResponse)(nil),         // 20: sluice.v1.ScoreRowsResponse
-	(*StreamScoresResponse)(nil),      // 21: sluice.v1.StreamScoresResponse
-	(*ExplainIpResponse)(nil),         // 22: sluice.v1.ExplainIpResponse
-	(*ExportFeedResponse)(nil),        // 23: sluice.v1.ExportFeedResponse
-	(*ListFeedChangesResponse)(nil),   // 24: sluice.v1.ListFeedChangesResponse
-	(*ListModelVersionsResponse)(nil), // 25: sluice.v1.ListModelVersionsResponse
-	(*ModelVersion)(nil),              // 26: sluice.v1.ModelVersion
+	(*ListOverridesRequest)(nil),      // 17: sluice.v1.ListOverridesRequest
+	(*ListFeedChangesRequest)(nil),    // 18: sluice.v1.ListFeedChangesRequest
+	(*ListModelVersionsRequest)(nil),  // 19: sluice.v1.ListModelVersionsRequest
+	(*GetModelVersionRequest)(nil),    // 20: sluice.v1.GetModelVersionRequest
+	(*ScoreRowsResponse)(nil),         // 21: sluice.v1.ScoreRowsResponse
+	(*StreamScoresResponse)(nil),      // 22: sluice.v1.StreamScoresResponse
+	(*ExplainIpResponse)(nil),         // 23: sluice.v1.ExplainIpResponse
+	(*ExportFeedResponse)(nil),        // 24: sluice.v1.ExportFeedResponse
+	(*ListOverridesResponse)(nil),     // 25: sluice.v1.ListOverridesResponse
+	(*ListFeedChangesResponse)(nil),   // 26: sluice.v1.ListFeedChangesResponse
+	(*ListModelVersionsResponse)(nil), // 27: sluice.v1.ListModelVersionsResponse
+	(*ModelVersion)(nil),              // 28: sluice.v1.ModelVersion
 }
 var file_sluice_v1_score_service_proto_depIdxs = []int32{
 	11, // 0: sluice.v1.BatchGetIpScoresResponse.ip_scores:type_name -> sluice.v1.IpScore
@@ -802,23 +832,25 @@ var file_sluice_v1_score_service_proto_depIdxs = []int32{
 	14, // 14: sluice.v1.ScoreService.StreamScores:input_type -> sluice.v1.StreamScoresRequest
 	15, // 15: sluice.v1.ScoreService.ExplainIp:input_type -> sluice.v1.ExplainIpRequest
 	16, // 16: sluice.v1.ScoreService.ExportFeed:input_type -> sluice.v1.ExportFeedRequest
-	17, // 17: sluice.v1.ScoreService.ListFeedChanges:input_type -> sluice.v1.ListFeedChangesRequest
-	18, // 18: sluice.v1.ScoreService.ListModelVersions:input_type -> sluice.v1.ListModelVersionsRequest
-	19, // 19: sluice.v1.ScoreService.GetModelVersion:input_type -> sluice.v1.GetModelVersionRequest
-	11, // 20: sluice.v1.ScoreService.GetIpScore:output_type -> sluice.v1.IpScore
-	2,  // 21: sluice.v1.ScoreService.BatchGetIpScores:output_type -> sluice.v1.BatchGetIpScoresResponse
-	4,  // 22: sluice.v1.ScoreService.LookupIps:output_type -> sluice.v1.LookupIpsResponse
-	7,  // 23: sluice.v1.ScoreService.ListIpScores:output_type -> sluice.v1.ListIpScoresResponse
-	9,  // 24: sluice.v1.ScoreService.GetPrefixScores:output_type -> sluice.v1.GetPrefixScoresResponse
-	20, // 25: sluice.v1.ScoreService.ScoreRows:output_type -> sluice.v1.ScoreRowsResponse
-	21, // 26: sluice.v1.ScoreService.StreamScores:output_type -> sluice.v1.StreamScoresResponse
-	22, // 27: sluice.v1.ScoreService.ExplainIp:output_type -> sluice.v1.ExplainIpResponse
-	23, // 28: sluice.v1.ScoreService.ExportFeed:output_type -> sluice.v1.ExportFeedResponse
-	24, // 29: sluice.v1.ScoreService.ListFeedChanges:output_type -> sluice.v1.ListFeedChangesResponse
-	25, // 30: sluice.v1.ScoreService.ListModelVersions:output_type -> sluice.v1.ListModelVersionsResponse
-	26, // 31: sluice.v1.ScoreService.GetModelVersion:output_type -> sluice.v1.ModelVersion
-	20, // [20:32] is the sub-list for method output_type
-	8,  // [8:20] is the sub-list for method input_type
+	17, // 17: sluice.v1.ScoreService.ListOverrides:input_type -> sluice.v1.ListOverridesRequest
+	18, // 18: sluice.v1.ScoreService.ListFeedChanges:input_type -> sluice.v1.ListFeedChangesRequest
+	19, // 19: sluice.v1.ScoreService.ListModelVersions:input_type -> sluice.v1.ListModelVersionsRequest
+	20, // 20: sluice.v1.ScoreService.GetModelVersion:input_type -> sluice.v1.GetModelVersionRequest
+	11, // 21: sluice.v1.ScoreService.GetIpScore:output_type -> sluice.v1.IpScore
+	2,  // 22: sluice.v1.ScoreService.BatchGetIpScores:output_type -> sluice.v1.BatchGetIpScoresResponse
+	4,  // 23: sluice.v1.ScoreService.LookupIps:output_type -> sluice.v1.LookupIpsResponse
+	7,  // 24: sluice.v1.ScoreService.ListIpScores:output_type -> sluice.v1.ListIpScoresResponse
+	9,  // 25: sluice.v1.ScoreService.GetPrefixScores:output_type -> sluice.v1.GetPrefixScoresResponse
+	21, // 26: sluice.v1.ScoreService.ScoreRows:output_type -> sluice.v1.ScoreRowsResponse
+	22, // 27: sluice.v1.ScoreService.StreamScores:output_type -> sluice.v1.StreamScoresResponse
+	23, // 28: sluice.v1.ScoreService.ExplainIp:output_type -> sluice.v1.ExplainIpResponse
+	24, // 29: sluice.v1.ScoreService.ExportFeed:output_type -> sluice.v1.ExportFeedResponse
+	25, // 30: sluice.v1.ScoreService.ListOverrides:output_type -> sluice.v1.ListOverridesResponse
+	26, // 31: sluice.v1.ScoreService.ListFeedChanges:output_type -> sluice.v1.ListFeedChangesResponse
+	27, // 32: sluice.v1.ScoreService.ListModelVersions:output_type -> sluice.v1.ListModelVersionsResponse
+	28, // 33: sluice.v1.ScoreService.GetModelVersion:output_type -> sluice.v1.ModelVersion
+	21, // [21:34] is the sub-list for method output_type
+	8,  // [8:21] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name
@@ -833,6 +865,7 @@ func file_sluice_v1_score_service_proto_init() {
 	file_sluice_v1_feed_proto_init()
 	file_sluice_v1_ip_score_proto_init()
 	file_sluice_v1_model_version_proto_init()
+	file_sluice_v1_override_proto_init()
 	file_sluice_v1_rows_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -28,6 +28,7 @@ const (
 	ScoreService_StreamScores_FullMethodName      = "/sluice.v1.ScoreService/StreamScores"
 	ScoreService_ExplainIp_FullMethodName         = "/sluice.v1.ScoreService/ExplainIp"
 	ScoreService_ExportFeed_FullMethodName        = "/sluice.v1.ScoreService/ExportFeed"
+	ScoreService_ListOverrides_FullMethodName     = "/sluice.v1.ScoreService/ListOverrides"
 	ScoreService_ListFeedChanges_FullMethodName   = "/sluice.v1.ScoreService/ListFeedChanges"
 	ScoreService_ListModelVersions_FullMethodName = "/sluice.v1.ScoreService/ListModelVersions"
 	ScoreService_GetModelVersion_FullMethodName   = "/sluice.v1.ScoreService/GetModelVersion"
@@ -56,7 +57,12 @@ const (
 // with INVALID_ARGUMENT.
 //
 // While no feed is loaded every call on stored scores answers UNAVAILABLE.
-// NOT_FOUND always means that the loaded feed does not hold the address.
+// NOT_FOUND always means that the loaded feed does not hold the address and
+// that no override speaks of it.
+//
+// Verdicts are what holds: overrides and the ranges of crawlers are applied to
+// each answer, and its decision shows them. Feeds themselves, as files, hold
+// what the model says; with ListOverrides a copy of one answers as the service.
 type ScoreServiceClient interface {
 	// GetIpScore gives the stored score of one address.
 	GetIpScore(ctx context.Context, in *GetIpScoreRequest, opts ...grpc.CallOption) (*IpScore, error)
@@ -84,6 +90,9 @@ type ScoreServiceClient interface {
 	// /v1/feeds/{date}, with ETag and Range, and the descriptor of the newest at
 	// /v1/feeds/latest.
 	ExportFeed(ctx context.Context, in *ExportFeedRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportFeedResponse], error)
+	// ListOverrides lists what holds whatever the model says: the overrides in
+	// force and the ranges of crawlers.
+	ListOverrides(ctx context.Context, in *ListOverridesRequest, opts ...grpc.CallOption) (*ListOverridesResponse, error)
 	// ListFeedChanges lists what has to be done to a copy of an older feed to
 	// make it this one, ordered by address. Retractions are part of it.
 	ListFeedChanges(ctx context.Context, in *ListFeedChangesRequest, opts ...grpc.CallOption) (*ListFeedChangesResponse, error)
@@ -204,6 +213,16 @@ func (c *scoreServiceClient) ExportFeed(ctx context.Context, in *ExportFeedReque
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ScoreService_ExportFeedClient = grpc.ServerStreamingClient[ExportFeedResponse]
 
+func (c *scoreServiceClient) ListOverrides(ctx context.Context, in *ListOverridesRequest, opts ...grpc.CallOption) (*ListOverridesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOverridesResponse)
+	err := c.cc.Invoke(ctx, ScoreService_ListOverrides_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *scoreServiceClient) ListFeedChanges(ctx context.Context, in *ListFeedChangesRequest, opts ...grpc.CallOption) (*ListFeedChangesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListFeedChangesResponse)
@@ -257,7 +276,12 @@ func (c *scoreServiceClient) GetModelVersion(ctx context.Context, in *GetModelVe
 // with INVALID_ARGUMENT.
 //
 // While no feed is loaded every call on stored scores answers UNAVAILABLE.
-// NOT_FOUND always means that the loaded feed does not hold the address.
+// NOT_FOUND always means that the loaded feed does not hold the address and
+// that no override speaks of it.
+//
+// Verdicts are what holds: overrides and the ranges of crawlers are applied to
+// each answer, and its decision shows them. Feeds themselves, as files, hold
+// what the model says; with ListOverrides a copy of one answers as the service.
 type ScoreServiceServer interface {
 	// GetIpScore gives the stored score of one address.
 	GetIpScore(context.Context, *GetIpScoreRequest) (*IpScore, error)
@@ -285,6 +309,9 @@ type ScoreServiceServer interface {
 	// /v1/feeds/{date}, with ETag and Range, and the descriptor of the newest at
 	// /v1/feeds/latest.
 	ExportFeed(*ExportFeedRequest, grpc.ServerStreamingServer[ExportFeedResponse]) error
+	// ListOverrides lists what holds whatever the model says: the overrides in
+	// force and the ranges of crawlers.
+	ListOverrides(context.Context, *ListOverridesRequest) (*ListOverridesResponse, error)
 	// ListFeedChanges lists what has to be done to a copy of an older feed to
 	// make it this one, ordered by address. Retractions are part of it.
 	ListFeedChanges(context.Context, *ListFeedChangesRequest) (*ListFeedChangesResponse, error)
@@ -329,6 +356,9 @@ func (UnimplementedScoreServiceServer) ExplainIp(context.Context, *ExplainIpRequ
 }
 func (UnimplementedScoreServiceServer) ExportFeed(*ExportFeedRequest, grpc.ServerStreamingServer[ExportFeedResponse]) error {
 	return status.Error(codes.Unimplemented, "method ExportFeed not implemented")
+}
+func (UnimplementedScoreServiceServer) ListOverrides(context.Context, *ListOverridesRequest) (*ListOverridesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOverrides not implemented")
 }
 func (UnimplementedScoreServiceServer) ListFeedChanges(context.Context, *ListFeedChangesRequest) (*ListFeedChangesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListFeedChanges not implemented")
@@ -504,6 +534,24 @@ func _ScoreService_ExportFeed_Handler(srv interface{}, stream grpc.ServerStream)
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ScoreService_ExportFeedServer = grpc.ServerStreamingServer[ExportFeedResponse]
 
+func _ScoreService_ListOverrides_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOverridesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScoreServiceServer).ListOverrides(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScoreService_ListOverrides_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScoreServiceServer).ListOverrides(ctx, req.(*ListOverridesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ScoreService_ListFeedChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListFeedChangesRequest)
 	if err := dec(in); err != nil {
@@ -592,6 +640,10 @@ var ScoreService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExplainIp",
 			Handler:    _ScoreService_ExplainIp_Handler,
+		},
+		{
+			MethodName: "ListOverrides",
+			Handler:    _ScoreService_ListOverrides_Handler,
 		},
 		{
 			MethodName: "ListFeedChanges",
