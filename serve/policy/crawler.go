@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,26 @@ func NewVerifier(crawlers []Crawler, r Resolver) *Verifier {
 		}
 	}
 	return v
+}
+
+// Verifier makes a verifier of KnownCrawlers and of the policy's: ranges of a
+// known name (in any case) become that crawler's; any other name is also what
+// its user agents are told by.
+func (p *Policy) Verifier(r Resolver) *Verifier {
+	crawlers := KnownCrawlers()
+	for _, from := range p.rules.Crawlers {
+		i := slices.IndexFunc(crawlers, func(c Crawler) bool { return strings.EqualFold(c.Name, from.Name) })
+		if i < 0 {
+			i = len(crawlers)
+			crawlers = append(crawlers, Crawler{Name: from.Name, Agents: []string{from.Name}})
+		}
+		c := &crawlers[i]
+		c.Ranges = append(c.Ranges, from.Prefixes...)
+		if from.Date.After(c.Date) {
+			c.Date = from.Date
+		}
+	}
+	return NewVerifier(crawlers, r)
 }
 
 // maxNames bounds the names of one address that are looked up; an address may

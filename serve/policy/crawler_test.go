@@ -132,3 +132,23 @@ func TestManyNames(t *testing.T) {
 		t.Errorf("%+v, %v, %d lookups", got, err, n)
 	}
 }
+
+// TestPolicyVerifier: the policy's files become the known crawlers' ranges.
+func TestPolicyVerifier(t *testing.T) {
+	p, err := New(Rules{Crawlers: []Ranges{ranges("googlebot", "2024-08-30", "203.0.113.0/24"), ranges("Examplebot", "", "198.51.100.0/24")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := p.Verifier(nil)
+	for _, c := range []struct{ ip, agent, crawler, reason string }{
+		{"203.0.113.7", googlebot, "Googlebot", "in the published ranges of Googlebot of 2024-08-30"},
+		{"192.0.2.7", googlebot, "Googlebot", "not in its published ranges of 2024-08-30"},
+		{"198.51.100.7", "examplebot/2", "Examplebot", "in the published ranges of Examplebot"},
+		{"192.0.2.7", "Mozilla/5.0 (compatible; bingbot/2.0)", "Bingbot", "nothing to verify it by"},
+	} {
+		got, err := v.Verify(context.Background(), netip.MustParseAddr(c.ip), c.agent)
+		if err != nil || !got.Claimed || got.Crawler != c.crawler || !strings.Contains(got.Reason, c.reason) || got.Verified != strings.HasPrefix(got.Reason, "in the") {
+			t.Errorf("%s %s: %+v, %v", c.ip, c.agent, got, err)
+		}
+	}
+}

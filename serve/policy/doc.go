@@ -7,6 +7,7 @@
 //	# prefix       action   until       author  reason
 //	192.0.2.7      allow    2025-01-31  alice   monitoring of our own
 //	203.0.113.0/24 flag     never       bob     rented for the attack of 3 August
+//	198.51.100.0/24 abstain 2024-08-03..2024-08-10 bob being looked into
 //
 // The most specific prefix that has not run out wins; an override goes before a
 // crawler's range, that before the model. Live reads the files again when they

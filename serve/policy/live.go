@@ -3,7 +3,10 @@ package policy
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/featurestore/fault"
@@ -11,6 +14,19 @@ import (
 
 // NamedFile is a file of ranges and whose they are.
 type NamedFile struct{ Name, Path string }
+
+// ParseNamedFiles reads NAME=FILE, each a value of the flag that stands in
+// errors. Errors: Usage.
+func ParseNamedFiles(flag string, values []string) (out []NamedFile, err error) {
+	for _, v := range values {
+		name, path, ok := strings.Cut(v, "=")
+		if name, path = strings.TrimSpace(name), strings.TrimSpace(path); !ok || name == "" || path == "" {
+			return nil, fault.Field(fault.Usage, flag, "--%s %q: want NAME=FILE, as in Googlebot=googlebot.json", flag, v)
+		}
+		out = append(out, NamedFile{Name: name, Path: path})
+	}
+	return out, nil
+}
 
 // Files are the files of a policy. Any of them may be absent from it; one that
 // is named has to exist.
@@ -76,47 +92,44 @@ func (f *Files) paths() []string {
 
 // Live is a policy that follows its files. It is safe for concurrent use.
 type Live struct {
-	files Files
-	every time.Duration
-	now   func() time.Time // of the machine, for tests
+	files  Files
+	every  time.Duration
+	now    func() time.Time // of the machine, for tests
+	begun  time.Time
+	policy atomic.Pointer[Policy]
+	// checked is when the files were looked at last, in nanoseconds since begun.
+	checked atomic.Int64
 
-	mu      sync.Mutex
-	policy  *Policy
-	stamps  []stamp
-	checked time.Time
-	err     error
+	mu    sync.Mutex // held while looking
+	seen  []os.FileInfo
+	found error
 }
 
-// stamp is what tells one state of a file from another.
-type stamp struct {
-	modified time.Time
-	size     int64
-}
-
-// Follow loads the files and looks after changes at most once in every, when
-// Policy is called; 0 is a second. Errors: those of Load.
+// Follow loads the files. Policy looks after changes at most once in every; 0
+// is a second, and below 0 only Reload looks. Errors: those of Load.
 func Follow(f Files, every time.Duration) (*Live, error) {
-	if every <= 0 {
+	if every == 0 {
 		every = time.Second
 	}
-	l := &Live{files: f, every: every, now: time.Now}
-	l.stamps = l.look()
-	var err error
-	if l.policy, err = Load(f); err != nil {
+	l := &Live{files: f, every: every, now: time.Now, begun: time.Now()}
+	l.seen = l.look()
+	p, err := Load(f)
+	if err != nil {
 		return nil, err
 	}
-	l.checked = l.now()
+	l.policy.Store(p)
 	return l, nil
 }
 
-func (l *Live) look() []stamp {
-	var out []stamp
+// look tells the states of the files; nil is a file that is not there.
+func (l *Live) look() []os.FileInfo {
+	var out []os.FileInfo
 	for _, p := range l.files.paths() {
-		var s stamp
-		if fi, err := os.Stat(p); err == nil {
-			s = stamp{fi.ModTime(), fi.Size()}
+		fi, err := os.Stat(p)
+		if err != nil {
+			fi = nil
 		}
-		out = append(out, s)
+		out = append(out, fi)
 	}
 	return out
 }
@@ -124,35 +137,46 @@ func (l *Live) look() []stamp {
 // Policy is the policy in force. Files that changed and can't be read leave
 // the one before in force; Err says so.
 func (l *Live) Policy() *Policy {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := l.now(); now.Sub(l.checked) >= l.every || now.Before(l.checked) {
-		l.checked = now
-		l.refresh()
+	if l.every > 0 {
+		now, last := int64(l.now().Sub(l.begun)), l.checked.Load()
+		if now-last >= int64(l.every) && l.checked.CompareAndSwap(last, now) {
+			_, _ = l.Reload()
+		}
 	}
-	return l.policy
+	return l.policy.Load()
 }
 
-func (l *Live) refresh() {
-	stamps := l.look()
-	changed := false
-	for i := range stamps {
-		changed = changed || stamps[i].size != l.stamps[i].size || !stamps[i].modified.Equal(l.stamps[i].modified)
+// Reload looks after the files now; changed tells whether they give a new
+// policy. Errors: those of Load, each time until the files can be read.
+func (l *Live) Reload() (changed bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// The states from before reading: a change while it is read is seen next time.
+	now := l.look()
+	if slices.EqualFunc(now, l.seen, sameState) {
+		return false, l.found
 	}
-	if !changed {
-		return
-	}
-	// The stamps from before reading: a change while it is read is seen next time.
-	l.stamps = stamps
+	l.seen = now
 	p, err := Load(l.files)
-	if l.err = err; err == nil {
-		l.policy = p
+	if l.found = err; err != nil {
+		return false, err
 	}
+	l.policy.Store(p)
+	return true, nil
+}
+
+// sameState tells whether nothing happened to a file. One that was put in the
+// place of another is a change, whatever its time and size.
+func sameState(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }
 
 // Err is why the newest state of the files is not in force, or nil.
 func (l *Live) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.err
+	return l.found
 }

@@ -37,7 +37,7 @@ func TestLive(t *testing.T) {
 	}
 	clock := time.Now()
 	l.now = func() time.Time { return clock }
-	l.checked = clock
+	l.begun = clock
 	ip := netip.MustParseAddr("192.0.2.7")
 	verdict := func() Verdict { return l.Policy().Decide(ip, Abusive, now).Verdict }
 
@@ -65,6 +65,32 @@ func TestLive(t *testing.T) {
 	clock = clock.Add(time.Minute)
 	if verdict() != Abusive || !fault.Is(l.Err(), fault.NotFound) {
 		t.Errorf("a file that is gone: %v", l.Err())
+	}
+	if changed, err := l.Reload(); changed || !fault.Is(err, fault.NotFound) {
+		t.Errorf("still gone: %v, %v", changed, err)
+	}
+	stampAt = stampAt.Add(-time.Second) // the time and size of the empty file
+	write("")
+	if changed, err := l.Reload(); !changed || err != nil {
+		t.Errorf("there again: %v, %v", changed, err)
+	}
+	// Put in its place, with its time and size.
+	write("192.0.2.7 allow never alice asked\n")
+	if changed, err := l.Reload(); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	other := path + ".new"
+	if err := os.WriteFile(other, []byte("192.0.2.9 allow never alice asked\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(other, stampAt, stampAt); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(other, path); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := l.Reload(); !changed || err != nil || verdict() != Abusive {
+		t.Errorf("put in its place: %v, %v", changed, err)
 	}
 }
 
@@ -115,7 +141,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := p.Decide(netip.MustParseAddr("203.0.113.1"), Abusive, now)
-	if r := p.Rules(); len(r.Overrides) != 5 || d.Source != FromCrawler || r.Overrides[0].Where != "allow.txt:2" {
+	if r := p.Rules(); len(r.Overrides) != 6 || d.Source != FromCrawler || r.Overrides[0].Where != "allow.txt:2" {
 		t.Errorf("%+v, %+v", r, d)
 	}
 	f.Shared = append(f.Shared, NamedFile{"more", filepath.Join(dir, "absent")})

@@ -29,6 +29,8 @@ const (
 type Override struct {
 	Prefix netip.Prefix
 	Action Action
+	// Since is the first instant at which it counts; zero is ever since.
+	Since time.Time
 	// Until is the first instant at which it no longer counts; zero is never.
 	Until  time.Time
 	Author string
@@ -41,9 +43,11 @@ const maxLine = 4096
 
 // ParseOverrides reads overrides, one a line; name stands in errors and in
 // Where. Empty lines and what begins with # are skipped. Everything else has to
-// be right: a prefix without bits beyond its length, an action, the last day
-// (UTC) or an RFC 3339 instant or "never", an author and a reason. A prefix may
-// stand once. Errors: Invalid, with file and line.
+// be right: a prefix without bits beyond its length, an action, how long it
+// counts, an author and a reason. It counts to the end of a day (UTC) or to an
+// RFC 3339 instant, "never" ends, and with a day or an instant and ".." in front
+// begins only then. A prefix may stand once. Errors: Invalid, with file and
+// line.
 func ParseOverrides(r io.Reader, name string) ([]Override, error) {
 	var out []Override
 	seen := map[netip.Prefix]int{}
@@ -78,7 +82,7 @@ func parseOverride(line string) (Override, error) {
 	default:
 		return o, fault.New(fault.Invalid, "action %.20q: want allow, flag or abstain", words[1])
 	}
-	if o.Until, err = parseUntil(words[2]); err != nil {
+	if o.Since, o.Until, err = parsePeriod(words[2]); err != nil {
 		return o, err
 	}
 	o.Author = words[3]
@@ -86,17 +90,39 @@ func parseOverride(line string) (Override, error) {
 	return o, nil
 }
 
-func parseUntil(s string) (time.Time, error) {
-	if s == "never" {
-		return time.Time{}, nil
+// parsePeriod reads "2025-01-31", "never" or "2024-08-03..2025-01-31".
+func parsePeriod(s string) (since, until time.Time, err error) {
+	from, to, ranged := strings.Cut(s, "..")
+	if !ranged {
+		to = from
+	} else if since, _, err = parseInstant("since", from); err != nil {
+		return since, until, err
 	}
-	if t, err := time.Parse(time.DateOnly, s); err == nil {
-		return t.AddDate(0, 0, 1), nil
+	if to == "never" {
+		return since, until, nil
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t.UTC(), nil
+	until, day, err := parseInstant("until", to)
+	if err != nil {
+		return since, until, err
 	}
-	return time.Time{}, fault.New(fault.Invalid, "until %.30q: want the last day, as in 2025-01-31, an instant, as in 2025-01-31T12:00:00Z, or never", s)
+	if day {
+		until = until.AddDate(0, 0, 1) // the whole day
+	}
+	if ranged && !since.Before(until) {
+		return since, until, fault.New(fault.Invalid, "%.62q ends before it begins", s)
+	}
+	return since, until, nil
+}
+
+// parseInstant reads a day, of which it gives the begin, or an instant.
+func parseInstant(what, s string) (t time.Time, day bool, err error) {
+	if t, err = time.Parse(time.DateOnly, s); err == nil {
+		return t, true, nil
+	}
+	if t, err = time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC(), false, nil
+	}
+	return t, false, fault.New(fault.Invalid, "%s %.30q: want a day, as in 2025-01-31, an instant, as in 2025-01-31T12:00:00Z, never, or two with .. between them", what, s)
 }
 
 // parsePrefix reads an address or a prefix. What was found is not told: it may

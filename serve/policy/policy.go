@@ -41,6 +41,9 @@ type Decision struct {
 	Reason string `json:"reason,omitempty"`
 	Author string `json:"author,omitempty"` // of the override
 	Where  string `json:"where,omitempty"`  // its file and line
+	// Since is when an override began to count, or a crawler published its
+	// ranges; zero where that is not known.
+	Since time.Time `json:"since,omitzero"`
 	// Until is when the decision runs out; zero where it does not.
 	Until time.Time `json:"until,omitzero"`
 	// Shared names the prefix behind which many stand, where the address is in
@@ -125,12 +128,12 @@ func (p *Policy) Decide(ip netip.Addr, scored Verdict, now time.Time) Decision {
 		d.Shared = p.rules.Shared[i].Name
 	}
 	if o := p.override(ip, now); o != nil {
-		d.Source, d.Reason, d.Author, d.Where, d.Until = FromOverride, o.Reason, o.Author, o.Where, o.Until
+		d.Source, d.Reason, d.Author, d.Where, d.Since, d.Until = FromOverride, o.Reason, o.Author, o.Where, o.Since, o.Until
 		d.Verdict = verdictOf(o.Action)
 		return d
 	}
 	if i, ok := p.crawlers.Lookup(ip); ok {
-		d.Source, d.Reason, d.Verdict = FromCrawler, p.reasons[i], NotAbusive
+		d.Source, d.Reason, d.Verdict, d.Since = FromCrawler, p.reasons[i], NotAbusive, p.rules.Crawlers[i].Date
 	}
 	return d
 }
@@ -162,7 +165,22 @@ func (p *Policy) override(ip netip.Addr, now time.Time) *Override {
 	return nil
 }
 
-func (o *Override) counts(now time.Time) bool { return o.Until.IsZero() || now.Before(o.Until) }
+// counts tells whether an override holds at an instant.
+func (o *Override) counts(now time.Time) bool { return !now.Before(o.Since) && !o.over(now) }
+
+// over tells whether it held until an instant.
+func (o *Override) over(now time.Time) bool { return !o.Until.IsZero() && !now.Before(o.Until) }
+
+// Verdict is what an override makes hold.
+func (o *Override) Verdict() Verdict { return verdictOf(o.Action) }
+
+// InForce are the overrides that count at an instant, the address with the
+// smallest number first and of one address the widest prefix.
+func (p *Policy) InForce(now time.Time) []Override {
+	out := slices.DeleteFunc(slices.Clone(p.rules.Overrides), func(o Override) bool { return !o.counts(now) })
+	slices.SortFunc(out, func(a, b Override) int { return a.Prefix.Compare(b.Prefix) })
+	return out
+}
 
 // Regions are the parts of the address space for which a policy decides,
 // whatever a model says.
@@ -221,5 +239,5 @@ func (p *Policy) Regions(now time.Time) Regions {
 // Expired are the overrides that no longer count, in their order: lines to
 // clear away.
 func (p *Policy) Expired(now time.Time) []Override {
-	return slices.DeleteFunc(slices.Clone(p.rules.Overrides), func(o Override) bool { return o.counts(now) })
+	return slices.DeleteFunc(slices.Clone(p.rules.Overrides), func(o Override) bool { return !o.over(now) })
 }

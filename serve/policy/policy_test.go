@@ -21,6 +21,7 @@ const overrides = `# what people said
 
 2001:db8::/32	allow	never	bob	 partner,  asked
 198.51.100.0/24 flag 2024-08-31 dan long over
+198.51.100.77 flag 2024-09-01T12:00:01Z..2024-09-03 dan not yet
 `
 
 func parsed(t testing.TB, s string) []Override {
@@ -72,7 +73,7 @@ func TestDecide(t *testing.T) {
 		{"2001:db8:1::1", Abusive, Decision{Verdict: NotAbusive, Scored: Abusive, Source: FromOverride, Reason: "partner, asked", Author: "bob", Where: "f:6"}},
 		// One that ran out does not count.
 		{"198.51.100.9", NotAbusive, Decision{Verdict: NotAbusive, Scored: NotAbusive, Source: FromModel}},
-		{"203.0.113.9", Abusive, Decision{Verdict: NotAbusive, Scored: Abusive, Source: FromCrawler, Reason: "in the published ranges of Examplebot of 2024-08-30"}},
+		{"203.0.113.9", Abusive, Decision{Verdict: NotAbusive, Scored: Abusive, Source: FromCrawler, Reason: "in the published ranges of Examplebot of 2024-08-30", Since: time.Date(2024, 8, 30, 0, 0, 0, 0, time.UTC)}},
 		// An override goes before a crawler.
 		{"192.0.2.65", Abusive, Decision{Verdict: Abusive, Scored: Abusive, Source: FromOverride, Reason: "rented for an attack", Author: "alice", Where: "f:2"}},
 		{"100.64.1.1", Abusive, Decision{Verdict: Abusive, Scored: Abusive, Source: FromModel, Shared: "carrier"}},
@@ -84,6 +85,20 @@ func TestDecide(t *testing.T) {
 	// Two seconds later the abstention is over, and the wider override counts.
 	if got := p.Decide(netip.MustParseAddr("192.0.2.200"), NotAbusive, now.Add(2*time.Second)); got.Verdict != Abusive || got.Author != "alice" {
 		t.Errorf("%+v", got)
+	}
+	later := Decision{
+		Verdict: Abusive, Scored: NotAbusive, Source: FromOverride, Reason: "not yet", Author: "dan", Where: "f:8",
+		Since: now.Add(time.Second), Until: time.Date(2024, 9, 4, 0, 0, 0, 0, time.UTC),
+	}
+	begins := netip.MustParseAddr("198.51.100.77")
+	if got := p.Decide(begins, NotAbusive, now); got.Source != FromModel {
+		t.Errorf("before its time: %+v", got)
+	}
+	if got := p.Decide(begins, NotAbusive, now.Add(time.Second)); got != later {
+		t.Errorf("%+v, want %+v", got, later)
+	}
+	if in, want := p.InForce(now.Add(time.Second)), []string{"f:2", "f:3", "f:8", "f:6"}; !slices.EqualFunc(in, want, func(o Override, w string) bool { return o.Where == w }) {
+		t.Errorf("%+v, want %v", in, want)
 	}
 	if got := p.Decide(netip.Addr{}, Abusive, now); got.Verdict != Abusive || got.Source != FromModel {
 		t.Errorf("no address: %+v", got)
@@ -112,6 +127,9 @@ func TestDecideAgainstLines(t *testing.T) {
 			if rapid.Bool().Draw(t, "expires") {
 				o.Until = now.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "hours")) * time.Hour)
 			}
+			if rapid.Bool().Draw(t, "begins") {
+				o.Since = now.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "since")) * time.Hour)
+			}
 			if !seen[o.Prefix] {
 				seen[o.Prefix] = true
 				r.Overrides = append(r.Overrides, o)
@@ -136,7 +154,7 @@ func TestDecideAgainstLines(t *testing.T) {
 			}
 			bits := -1
 			for _, o := range r.Overrides {
-				if o.Prefix.Contains(ip) && o.Prefix.Bits() > bits && (o.Until.IsZero() || o.Until.After(now)) {
+				if o.Prefix.Contains(ip) && o.Prefix.Bits() > bits && (o.Until.IsZero() || o.Until.After(now)) && !o.Since.After(now) {
 					bits, want, source = o.Prefix.Bits(), verdictOf(o.Action), FromOverride
 				}
 			}
@@ -161,7 +179,10 @@ func TestBadOverrides(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.1 allow never alice":                            "f:1: 4 words: want prefix, action, until, author and a reason",
 		"# x\n\n192.0.2.1 alow never a b":                        `f:3: action "alow": want allow, flag or abstain`,
-		"192.0.2.1 allow soon a b":                               `f:1: until "soon": want the last day`,
+		"192.0.2.1 allow soon a b":                               `f:1: until "soon": want a day`,
+		"192.0.2.1 allow soon..never a b":                        `f:1: since "soon": want a day`,
+		"192.0.2.1 allow never..never a b":                       `f:1: since "never": want a day`,
+		"192.0.2.1 allow 2024-08-02..2024-08-01 a b":             `f:1: "2024-08-02..2024-08-01" ends before it begins`,
 		"192.0.2.1 allow 2024-02-30 a b":                         "f:1: until",
 		"192.0.2.1/24 allow never a b":                           "f:1: the prefix has bits beyond its length",
 		"192.0.2.256 allow never a b":                            "f:1: want an address or a prefix",

@@ -59,21 +59,11 @@ func declarePolicy(fs *flag.FlagSet) *policyFlags {
 
 func (p *policyFlags) files() (policy.Files, error) {
 	f := policy.Files{Overrides: *p.allowlist}
-	named := func(flagName string, values []string) (out []policy.NamedFile, err error) {
-		for _, v := range values {
-			name, path, ok := strings.Cut(v, "=")
-			if !ok || name == "" || path == "" {
-				return nil, fault.Field(fault.Usage, flagName, "--%s %q: want NAME=FILE, as in Googlebot=googlebot.json", flagName, v)
-			}
-			out = append(out, policy.NamedFile{Name: name, Path: path})
-		}
-		return out, nil
-	}
 	var err error
-	if f.Crawlers, err = named("crawlers", p.crawlers.values); err != nil {
+	if f.Crawlers, err = policy.ParseNamedFiles("crawlers", p.crawlers.values); err != nil {
 		return f, err
 	}
-	f.Shared, err = named("shared", p.shared.values)
+	f.Shared, err = policy.ParseNamedFiles("shared", p.shared.values)
 	return f, err
 }
 
