@@ -10,11 +10,14 @@ import (
 type Verdict string
 
 // The verdicts. The interval of the difference decides: above 0, below 0, or
-// holding it.
+// holding it. NoContest is said where one of the two flags nothing because
+// nothing that it could flag reaches the target: recall then tells that it
+// abstained and not how well it would do.
 const (
 	Better             Verdict = "better"
 	NotDistinguishable Verdict = "not distinguishable"
 	Worse              Verdict = "worse"
+	NoContest          Verdict = "no contest"
 )
 
 // Paired compares the model's verdicts at the operating point with another's
@@ -92,9 +95,8 @@ func (p *Paired) decide(level float64) {
 	default:
 		p.Verdict = NotDistinguishable
 	}
-	words := map[Verdict]string{Better: "better than", NotDistinguishable: "not distinguishable from", Worse: "worse than"}[p.Verdict]
 	p.Sentence = fmt.Sprintf("The model is %s %s: recall %s against %s, a difference of %s (%.0f %% interval %s to %s).",
-		words, p.With, percent(float64(p.Model)), percent(float64(p.Other)),
+		p.Verdict.words(), p.With, percent(float64(p.Model)), percent(float64(p.Other)),
 		points(d.Estimate), level*100, points(d.Low), points(d.High))
 	p.Sentence += p.aside()
 }
@@ -136,4 +138,62 @@ func points(d Float) string {
 		return "0 points"
 	}
 	return strings.Replace(fmt.Sprintf("%+.1f points", v), "-", "−", 1)
+}
+
+// decideF1 is decide for two flags that were both tuned for the best F1.
+func (p *Paired) decideF1(level float64) {
+	d := p.Difference
+	switch {
+	case !d.Estimate.Defined() || !d.Low.Defined():
+		p.Verdict = NotDistinguishable
+		p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model can't be compared with %s: F1 is undefined.", p.With)
+		return
+	case d.Low > 0:
+		p.Verdict = Better
+	case d.High < 0:
+		p.Verdict = Worse
+	default:
+		p.Verdict = NotDistinguishable
+	}
+	p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model is %s %s: F1 %.3f against %.3f, a difference of %+.3f (%.0f %% interval %+.3f to %+.3f).",
+		p.Verdict.words(), p.With, float64(p.Model), float64(p.Other), float64(d.Estimate), level*100, float64(d.Low), float64(d.High))
+}
+
+// words joins a verdict to its rival: "better than".
+func (v Verdict) words() string {
+	switch v {
+	case Better:
+		return "better than"
+	case Worse:
+		return "worse than"
+	case NoContest:
+		return "not to be compared with"
+	}
+	return "not distinguishable from"
+}
+
+// abstentions makes the comparison of recalls one of words where the rival, or
+// the model, flags nothing at all.
+func (p *Paired) abstentions(model, other bool) {
+	switch {
+	case model && other:
+		p.Verdict = NoContest
+		p.Sentence = fmt.Sprintf("Neither the model nor %s reaches the target precision: both abstain and flag nothing.", p.With)
+	case model:
+		p.Sentence = "The model abstains and flags nothing. " + p.Sentence
+	case other:
+		// A recall of 0 was chosen, not reached: to be above it proves nothing.
+		p.Verdict = NoContest
+		p.Sentence = fmt.Sprintf("No setting of %s reaches the target precision on the training months, so they flag nothing and their recall can't be compared; the model's is %s.", p.With, percent(float64(p.Model)))
+	}
+}
+
+// AgainstRules is the comparison with the rules that counts: recall at the
+// target where the rules reach it, F1 with both tuned for it where they
+// abstain. Nil without rules.
+func (c Comparison) AgainstRules() *Paired {
+	if c.Rules != nil && c.Rules.Verdict == NoContest && c.RulesF1 != nil {
+		return c.RulesF1
+	}
+	return c.Rules
 }

@@ -28,6 +28,7 @@ type Input struct {
 
 	// Operating is the threshold, chosen beforehand on training rows.
 	Operating OperatingChoice
+	BestF1    *OperatingChoice // the threshold of best F1, chosen on the same rows; nil for none
 
 	// RulesAtHalf and RulesOperating are the flags of the rules fitted for the
 	// best F1 and for the target precision; nil where there are no rules.
@@ -87,14 +88,16 @@ func (in *Input) check() error {
 		return fault.New(fault.Invalid, "evaluation %s: flags of one of the two rules only: want both or neither", in.Name)
 	}
 	for _, p := range [][]float64{in.Scores, in.Calibrated} {
-		bad := 0
+		bad, missing := 0, 0
 		for _, v := range p {
-			if !(v >= 0 && v <= 1) {
+			if math.IsNaN(v) {
+				missing++
+			} else if !(v >= 0 && v <= 1) {
 				bad++
 			}
 		}
-		if bad > 0 {
-			return fault.Field(fault.Invalid, "scores", "evaluation %s: %d of %d probabilities are NaN or outside [0, 1]; check the model and its columns", in.Name, bad, n)
+		if bad > 0 || missing == n {
+			return fault.Field(fault.Invalid, "scores", "evaluation %s: %d of %d probabilities are NaN or outside [0, 1]; check the model and its columns", in.Name, bad+missing, n)
 		}
 	}
 	for _, s := range in.Slices {
@@ -108,7 +111,7 @@ func (in *Input) check() error {
 // Evaluate measures one split. It fails on inputs that do not fit together, on
 // scores that are no probabilities and when ctx is cancelled; one class only,
 // empty slices and an abstaining model are measured, with null where a figure
-// has no value.
+// has no value. Rows whose score is NaN are left out, counted and warned of.
 func Evaluate(ctx context.Context, in Input, opt Options) (Split, error) {
 	if err := in.check(); err != nil {
 		return Split{}, err
@@ -120,19 +123,15 @@ func Evaluate(ctx context.Context, in Input, opt Options) (Split, error) {
 	if opt.Target == 0 {
 		opt.Target = 0.8
 	}
+	in, unscored := in.scored()
 	if in.Calibrated == nil {
 		in.Calibrated = in.Scores
 	}
-	e := &evaluator{in: &in, opt: opt}
-	e.groups, e.clusters = denseGroups(in.Groups)
-	e.counter = bound.NewCounter(e.clusters)
-	e.half = make([]bool, len(in.Scores))
-	for i, p := range in.Scores {
-		e.half[i] = p >= 0.5
-	}
-	e.operating = in.Operating.Flags(in.Scores)
+	groups, clusters := denseGroups(in.Groups)
+	e := newEvaluator(&in, opt, groups, clusters)
 
-	s := Split{Name: in.Name, Months: in.Months, Rows: e.rows()}
+	s := Split{Name: in.Name, Months: in.Months, Rows: e.rows(), Warnings: []string{}}
+	s.Rows.Unscored = unscored
 	rank, err := Rank(in.Labels, in.Scores, nil)
 	if err != nil {
 		return Split{}, err
@@ -141,21 +140,21 @@ func Evaluate(ctx context.Context, in Input, opt Options) (Split, error) {
 	if in.RulesAtHalf != nil {
 		s.Rules = flagResult(e.point(in.RulesAtHalf, nil), e.point(in.RulesOperating, nil))
 		s.Rules.AtHalf.ChosenOn = "training months, for the best F1"
-		s.Rules.OperatingPoint.ChosenOn = "training months"
-		s.Rules.OperatingPoint.Target = Float(opt.Target)
-		s.Rules.OperatingPoint.Abstains = in.RulesAbstain
+		like := e.rulesPoint()
+		s.Rules.OperatingPoint.ChosenOn, s.Rules.OperatingPoint.Target, s.Rules.OperatingPoint.Abstains = like.ChosenOn, like.Target, like.Abstains
 	}
 	if in.ListedBefore != nil {
 		p := e.point(in.ListedBefore, nil)
-		p.ChosenOn = "the list as of each window's start"
+		p.ChosenOn = chosenByList
 		s.ListedBefore = flagResult(p, p)
 	}
 	if in.Champion != nil {
 		p := e.point(in.Champion, nil)
-		p.ChosenOn = "the champion's own operating point"
+		p.ChosenOn = chosenByChampion
 		s.Champion = flagResult(p, p)
 	}
 	s.Slices = e.slices()
+	s.Addresses = e.addresses()
 	s.Thresholds = e.thresholds(rank)
 	s.Hindsight = e.hindsight(rank)
 	if err := e.bootstrap(ctx, &s, rank); err != nil {
@@ -165,8 +164,31 @@ func Evaluate(ctx context.Context, in Input, opt Options) (Split, error) {
 	if err != nil {
 		return Split{}, err
 	}
+	s.Warnings = append(s.Warnings, warnings(&s)...)
 	return s, nil
 }
+
+// warnings are what limits a split's figures.
+func warnings(s *Split) []string {
+	var out []string
+	if n := s.Rows.Unscored; n > 0 {
+		out = append(out, fmt.Sprintf("%s of %s labelled rows have no probability (NaN) and are left out of every figure; check the model's leaves and columns", thousands(float64(n)), thousands(float64(n+s.Rows.Rows))))
+	}
+	if s.Rows.True == 0 || s.Rows.False == 0 {
+		word := map[bool]string{true: "True", false: "False"}[s.Rows.False == 0]
+		out = append(out, "every labelled row is "+word+": ROC AUC and what needs both labels have no value")
+	}
+	if c := s.CalibrationError; c != nil && c.Warning != "" {
+		out = append(out, c.Warning)
+	}
+	return out
+}
+
+// The words for points that no training rows chose.
+const (
+	chosenByList     = "the list as of each window's start"
+	chosenByChampion = "the champion's own operating point"
+)
 
 type evaluator struct {
 	in              *Input
@@ -175,6 +197,28 @@ type evaluator struct {
 	clusters        int
 	counter         *bound.Counter
 	half, operating []bool
+	bestF1          []bool // nil without the choice
+}
+
+func newEvaluator(in *Input, opt Options, groups []int, clusters int) *evaluator {
+	e := &evaluator{in: in, opt: opt, groups: groups, clusters: clusters, counter: bound.NewCounter(clusters)}
+	e.half = make([]bool, len(in.Scores))
+	for i, p := range in.Scores {
+		e.half[i] = p >= 0.5
+	}
+	e.operating = in.Operating.Flags(in.Scores)
+	if in.BestF1 != nil {
+		e.bestF1 = in.BestF1.Flags(in.Scores)
+	}
+	return e
+}
+
+// rulesPoint is how the rules' operating point came to be; nil without rules.
+func (e *evaluator) rulesPoint() *Point {
+	if e.in.RulesOperating == nil {
+		return nil
+	}
+	return &Point{Target: Float(e.opt.Target), ChosenOn: "training months", Abstains: e.in.RulesAbstain}
 }
 
 func (e *evaluator) rows() Rows {
@@ -219,6 +263,12 @@ func (e *evaluator) model(rank *Ranking) Result {
 	r.Curves.Score, r.Curves.ScoreTrue = scoreHistogram(in.Labels, in.Scores)
 	r.AtHalf = e.asHalf(r.AtHalf)
 	r.OperatingPoint = e.asOperating(r.OperatingPoint)
+	if e.bestF1 != nil {
+		p := e.point(e.bestF1, nil)
+		p.Threshold, p.ChosenOn, p.Abstains = in.BestF1.Threshold, in.BestF1.ChosenOn, in.BestF1.Abstains
+		r.BestF1 = &p
+	}
+	r.CalibrationError = MeasureCalibration(in.Labels, in.Calibrated, in.Scores, e.groups, e.clusters)
 	return r
 }
 
@@ -299,119 +349,4 @@ func (e *evaluator) hindsight(rank *Ranking) Hindsight {
 		}
 	})
 	return h
-}
-
-// bootstrap fills the intervals and the comparisons.
-func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) error {
-	in := e.in
-	type column struct {
-		name  string
-		flags []bool
-	}
-	cols := []column{{"at_half", e.half}, {"operating_point", e.operating}}
-	if in.RulesAtHalf != nil {
-		cols = append(cols, column{"rules.at_half", in.RulesAtHalf}, column{"rules.operating_point", in.RulesOperating})
-	}
-	if in.ListedBefore != nil {
-		cols = append(cols, column{"listed_before.operating_point", in.ListedBefore})
-	}
-	if in.Champion != nil {
-		cols = append(cols, column{"champion.operating_point", in.Champion})
-	}
-	verdicts := make([][]bool, len(cols))
-	for i, c := range cols {
-		verdicts[i] = c.flags
-	}
-	b, err := NewBootstrap(in.Labels, in.Scores, in.Calibrated, in.Groups, verdicts...)
-	if err != nil {
-		return err
-	}
-	names := []string{"roc_auc", "pr_auc", "brier", "log_loss"}
-	for _, c := range cols {
-		for _, f := range []string{"classes.True.precision", "classes.True.recall", "classes.True.f1", "classes.False.recall", "accuracy"} {
-			names = append(names, c.name+"."+f)
-		}
-	}
-	const model = 1 // the operating point's column
-	headline := len(names)
-	others := cols[2:]
-	for _, c := range others {
-		names = append(names, c.name+" recall", c.name+" precision", c.name+" f1")
-	}
-	fill := func(d *Drawn, out []float64) {
-		out[0], out[1], out[2], out[3] = float64(d.ROCAUC), float64(d.PRAUC), float64(d.Brier), float64(d.LogLoss)
-		k := 4
-		for _, c := range d.Verdicts {
-			m := c.Metrics()
-			t := m.Classes.True
-			for _, v := range []Float{t.Precision, t.Recall, t.F1, m.Classes.False.Recall, m.Accuracy} {
-				out[k] = float64(v)
-				k++
-			}
-		}
-		a := d.Verdicts[model].Metrics().Classes.True
-		for v := 2; v < len(d.Verdicts); v++ {
-			o := d.Verdicts[v].Metrics().Classes.True
-			out[k], out[k+1], out[k+2] = float64(a.Recall-o.Recall), float64(a.Precision-o.Precision), float64(a.F1-o.F1)
-			k += 3
-		}
-	}
-	exact := make([]float64, len(names))
-	d := b.Estimate()
-	fill(&d, exact)
-	draws, err := b.Run(ctx, e.opt.Draws, len(names), e.opt.Threads, e.opt.Seed, fill)
-	if err != nil {
-		return err
-	}
-	interval := func(k int, name string) Interval {
-		iv := Interval{Figure: name, Estimate: Float(exact[k])}
-		iv.Low, iv.High, iv.Undefined = percentiles(draws, k, intervalLevel)
-		return iv
-	}
-	s.Intervals = Intervals{
-		Method: "percentile bootstrap, clustered by IP", Level: intervalLevel,
-		Draws: e.opt.Draws, Clusters: b.Clusters(), Seed: e.opt.Seed, Figures: []Interval{},
-	}
-	for k, name := range names[:headline] {
-		s.Intervals.Figures = append(s.Intervals.Figures, interval(k, name))
-	}
-	for v, c := range others {
-		if c.name == "rules.at_half" {
-			continue
-		}
-		k := headline + 3*v
-		p := &Paired{
-			Figure: "operating_point.classes.True.recall", Model: s.OperatingPoint.Classes.True.Recall,
-			Difference: interval(k, "recall"), Precision: interval(k+1, "precision"), F1: interval(k+2, "f1"),
-			McNemar: NewMcNemar(in.Labels, e.operating, c.flags),
-		}
-		var rival Class
-		switch c.name {
-		case "rules.operating_point":
-			p.With, rival = "the rules", s.Rules.OperatingPoint.Classes.True
-			s.Comparison.Rules = p
-		case "listed_before.operating_point":
-			p.With, rival = "the earlier lists", s.ListedBefore.OperatingPoint.Classes.True
-			s.Comparison.ListedBefore = p
-		default:
-			p.With, rival = "the champion", s.Champion.OperatingPoint.Classes.True
-			s.Comparison.Champion = p
-		}
-		p.Other, p.AtItsPrecision = rival.Recall, rank.recallAtPrecision(float64(rival.Precision))
-		p.decide(intervalLevel)
-		p.abstentions(in.Operating.Abstains, c.name == "rules.operating_point" && in.RulesAbstain)
-	}
-	return nil
-}
-
-// abstentions adds to the sentence who flags nothing at all.
-func (p *Paired) abstentions(model, other bool) {
-	switch {
-	case model && other:
-		p.Sentence = fmt.Sprintf("Neither the model nor %s reaches the target precision: both abstain and flag nothing.", p.With)
-	case model:
-		p.Sentence = "The model abstains and flags nothing. " + p.Sentence
-	case other:
-		p.Sentence = fmt.Sprintf("No setting of %s reaches the target precision; they flag nothing. ", p.With) + p.Sentence
-	}
 }

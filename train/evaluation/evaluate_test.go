@@ -106,7 +106,11 @@ func TestBadInput(t *testing.T) {
 		break_ func(*Input)
 	}{
 		{"no rows", func(in *Input) { *in = Input{} }},
-		{"NaN score", func(in *Input) { in.Scores[3] = math.NaN() }},
+		{"no score", func(in *Input) {
+			for i := range in.Scores {
+				in.Scores[i] = math.NaN()
+			}
+		}},
 		{"score above 1", func(in *Input) { in.Scores[3] = 1.5 }},
 		{"short groups", func(in *Input) { in.Groups = in.Groups[1:] }},
 		{"one rule", func(in *Input) { in.RulesOperating = nil }},

@@ -16,8 +16,12 @@ type GateConfig struct {
 	// PrecisionBound holds the lower 90 % bound, instead of the point, to
 	// MinPrecision.
 	PrecisionBound bool `json:"precision_bound" yaml:"precision_bound"`
+	// ByAddress judges the precision of addresses, as a feed gives them,
+	// instead of that of rows.
+	ByAddress bool `json:"by_address,omitempty" yaml:"by_address"`
 	// NotWorseThanRules refuses a model whose comparison with the rules says
-	// worse; BetterThanRules demands that it says better.
+	// worse; BetterThanRules demands that it says better. Where the rules
+	// abstain at the target both are judged by F1, each tuned for it.
 	NotWorseThanRules bool `json:"not_worse_than_rules" yaml:"not_worse_than_rules"`
 	BetterThanRules   bool `json:"better_than_rules" yaml:"better_than_rules"`
 	// NotWorseThanChampion is the same against the serving model.
@@ -29,6 +33,9 @@ type GateConfig struct {
 	// MaxPSI is the greatest population stability index of a feature; 0
 	// switches the gate off.
 	MaxPSI float64 `json:"max_psi" yaml:"max_psi"`
+	// MaxCalibrationError is the greatest expected calibration error of the
+	// calibrated probability; 0 switches the gate off.
+	MaxCalibrationError float64 `json:"max_calibration_error,omitempty" yaml:"max_calibration_error"`
 	// MinLabelled is the least share of test rows with a known label.
 	MinLabelled float64 `json:"min_labelled" yaml:"min_labelled"`
 }
@@ -54,6 +61,9 @@ func (c GateConfig) Validate() error {
 		return err
 	}
 	if err := share("min_labelled", c.MinLabelled); err != nil {
+		return err
+	}
+	if err := share("max_calibration_error", c.MaxCalibrationError); err != nil {
 		return err
 	}
 	if !(c.MaxPSI >= 0) || math.IsInf(c.MaxPSI, 0) {
@@ -120,16 +130,23 @@ func Judge(s *Split, c GateConfig, f Facts) Gate {
 		add("min_labelled", known >= c.MinLabelled, known, c.MinLabelled,
 			"%s of the test rows have a known label, %s needed", percent(known), percent(c.MinLabelled))
 	}
+	if n := s.Rows.Unscored; n > 0 {
+		add("scored", false, float64(s.Rows.Rows)/float64(s.Rows.Rows+n), 1, "%s labelled test rows have no probability (NaN)", thousands(float64(n)))
+	}
 	if c.MinPrecision > 0 {
-		p, what := s.OperatingPoint.Classes.True.Precision, "precision of True at the operating point"
+		op, of := s.OperatingPoint, ""
+		if c.ByAddress && s.Addresses != nil {
+			op, of = s.Addresses.OperatingPoint, " by address"
+		}
+		p, what := op.Classes.True.Precision, "precision of True at the operating point"+of
 		if c.PrecisionBound {
-			p, what = s.OperatingPoint.PrecisionBound, "the lower 90 % bound of the precision of True at the operating point"
+			p, what = op.PrecisionBound, "the lower 90 % bound of the precision of True at the operating point"+of
 		}
 		switch {
-		case s.OperatingPoint.Abstains:
+		case op.Abstains:
 			add("min_precision", false, math.NaN(), c.MinPrecision,
-				"the model abstains: no threshold gave precision %s with 90 %% confidence on the training months", percent(float64(s.OperatingPoint.Target)))
-		case s.OperatingPoint.Confusion.Flagged() == 0:
+				"the model abstains: no threshold gave precision %s with 90 %% confidence on the training months", percent(float64(op.Target)))
+		case op.Confusion.Flagged() == 0:
 			add("min_precision", false, math.NaN(), c.MinPrecision, "no test row reaches the operating point, so its precision is unknown")
 		default:
 			add("min_precision", float64(p) >= c.MinPrecision, float64(p), c.MinPrecision, "%s is %s, %s needed%s",
@@ -144,15 +161,23 @@ func Judge(s *Split, c GateConfig, f Facts) Gate {
 		if better {
 			ok = p.Verdict == Better
 		}
-		add(name, ok, float64(p.Difference.Estimate), 0, "%s", p.Sentence)
+		reason := p.Sentence
+		if r := s.Comparison.Rules; r != nil && p == s.Comparison.RulesF1 {
+			reason = r.Sentence + " " + p.Sentence
+		}
+		add(name, ok, float64(p.Difference.Estimate), 0, "%s", reason)
 	}
 	if c.BetterThanRules {
-		against("better_than_rules", s.Comparison.Rules, true)
+		against("better_than_rules", s.Comparison.AgainstRules(), true)
 	} else if c.NotWorseThanRules {
-		against("not_worse_than_rules", s.Comparison.Rules, false)
+		against("not_worse_than_rules", s.Comparison.AgainstRules(), false)
 	}
 	if c.NotWorseThanChampion {
 		against("not_worse_than_champion", s.Comparison.Champion, false)
+	}
+	if e := s.CalibrationError; c.MaxCalibrationError > 0 && e != nil && e.Error.Defined() {
+		add("max_calibration_error", float64(e.Error) <= c.MaxCalibrationError, float64(e.Error), c.MaxCalibrationError,
+			"calibrated probabilities lie %s points from the shares seen on average, at most %s allowed", pointsAlone(e.Error), pointsAlone(Float(c.MaxCalibrationError)))
 	}
 	if c.MaxPSI > 0 && !math.IsNaN(f.MaxPSI) {
 		add("max_psi", f.MaxPSI <= c.MaxPSI, f.MaxPSI, c.MaxPSI,

@@ -190,6 +190,31 @@ func ChooseByCost(labels []bool, scores []float64, falsePositive, falseNegative 
 	return o, nil
 }
 
+// ChooseBestF1 finds the threshold of greatest F1 of True; among equals the
+// highest. It abstains where no row is labelled True.
+func ChooseBestF1(labels []bool, scores []float64, chosenOn string) (OperatingChoice, error) {
+	r, err := Rank(labels, scores, nil)
+	if err != nil {
+		return OperatingChoice{}, err
+	}
+	pos, _ := r.totals()
+	o := OperatingChoice{
+		Threshold: NaN(), Target: NaN(), ChosenOn: chosenOn, Abstains: true, Rows: len(labels),
+		Precision: NaN(), Lower: NaN(), Recall: NaN(), Best: NaN(), BestThreshold: NaN(),
+		Reason: "no training row is labelled True: no threshold can be chosen",
+	}
+	best := 0.0
+	r.walk(func(score, tp, fp float64) {
+		if f1 := 2 * tp / (tp + fp + pos); pos > 0 && f1 > best {
+			best = f1
+			o.Abstains = false
+			o.Threshold, o.Recall, o.Precision, o.Flagged = Float(score), ratio(tp, pos), ratio(tp, tp+fp), tp+fp
+			o.Reason = "the greatest F1"
+		}
+	})
+	return o, nil
+}
+
 // denseGroups renames groups to 0 … n-1 in order of first appearance.
 func denseGroups(groups []int) (dense []int, n int) {
 	dense = make([]int, len(groups))

@@ -25,8 +25,24 @@ func whole(t testing.TB) *Evaluation {
 		t.Fatal(err)
 	}
 	in.Operating = o
+	best, err := ChooseBestF1(in.Labels, in.Scores, "five folds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.BestF1 = &best
 	s := mustEvaluate(t, in, Options{Seed: 3, Draws: 20})
+	s.Warnings = []string{"one"}
+	part := PartInput{Part: PartAll, Labels: in.Labels, Scores: in.Scores, Flags: in.RulesAtHalf, Groups: in.Groups}
+	parts, err := MeasureParts(t.Context(), [][]PartInput{{part}, {part}}, true, Options{Draws: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	study := Study{Name: StudyColumns, Months: in.Months, Paired: true, Draws: 20}
+	for i := range parts {
+		study.Variants = append(study.Variants, Variant{Name: "twelve", FoldsROCAUC: 0.5, FoldsPRAUC: 0.5, Threshold: 0.5, Parts: parts[i]})
+	}
 	return &Evaluation{
+		BestF1: &best, Studies: []Study{study},
 		SchemaVersion: SchemaVersion, ModelVersion: "2024-07-0123456789ab", Target: 0.8, Seed: 3, Operating: o,
 		Splits: []Split{s}, Gate: Judge(&s, DefaultGates(), Facts{MaxPSI: math.NaN()}),
 	}

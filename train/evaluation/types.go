@@ -13,9 +13,14 @@ type Evaluation struct {
 	Seed          uint64 `json:"seed"`
 	// Operating is how the threshold was chosen: on the training months alone.
 	Operating OperatingChoice `json:"operating_choice"`
+	// BestF1 is the threshold of best F1 on the same rows, for the comparison
+	// with rules fitted for the same; null where none was chosen.
+	BestF1 *OperatingChoice `json:"best_f1_choice"`
 	// Splits are the evaluations; the first is the one that the gate judges.
 	Splits []Split `json:"splits"`
 	Gate   Gate    `json:"gate"`
+	// Studies are variants of the version, each answering one question.
+	Studies []Study `json:"studies"`
 }
 
 // Main is the split that the gate judges, or nil.
@@ -41,6 +46,9 @@ type Rows struct {
 	IPs      int   `json:"ips"`  // addresses among the labelled rows
 	Seen     int   `json:"seen"` // rows whose address was in the training months
 	Requests int64 `json:"requests"`
+	// Unscored counts labelled rows without a probability, left out of all
+	// figures and of the counts above.
+	Unscored int `json:"unscored"`
 }
 
 // Prevalence is the share of labelled rows that are labelled True: the
@@ -58,7 +66,11 @@ type Result struct {
 	BrierParts     *BrierParts `json:"brier_parts"`
 	AtHalf         Point       `json:"at_half"`         // raw probability >= 0.5; rules: fitted for the best F1
 	OperatingPoint Point       `json:"operating_point"` // rules: fitted for the same target precision
-	Curves         *Curves     `json:"curves"`
+	// BestF1 is the model at its threshold of best F1 on the training folds;
+	// null where none was chosen, and of flags.
+	BestF1           *Point            `json:"best_f1"`
+	CalibrationError *CalibrationError `json:"calibration_error"`
+	Curves           *Curves           `json:"curves"`
 }
 
 // Point is the figures at one threshold.
@@ -93,6 +105,8 @@ type Split struct {
 	Hindsight    Hindsight           `json:"hindsight"`
 	Intervals    Intervals           `json:"intervals"`
 	Comparison   Comparison          `json:"comparison"`
+	Addresses    *Addresses          `json:"addresses"`
+	Warnings     []string            `json:"warnings"` // what limits these figures, one sentence each
 	Incomplete   *UnlabelledEstimate `json:"incomplete_labels"`
 }
 
@@ -119,7 +133,10 @@ func (iv Intervals) Of(figure string) (Interval, bool) {
 // Comparison holds the model's paired comparisons; null where there is nothing
 // to compare with.
 type Comparison struct {
-	Rules        *Paired `json:"rules"`
+	Rules *Paired `json:"rules"`
+	// RulesF1 compares both where each was tuned for the best F1 on the
+	// training months: it decides where the rules abstain at the target.
+	RulesF1      *Paired `json:"rules_f1"`
 	ListedBefore *Paired `json:"listed_before"`
 	Champion     *Paired `json:"champion"`
 }
