@@ -33,6 +33,8 @@ type Predictor struct {
 	trees      []compiled
 	linear     []float32 // gblinear: NumFeature*groups weights, then groups biases
 
+	blocks sync.Pool // *block, so that a call allocates none
+
 	// For contributions, prepared when first asked for.
 	source     []Tree
 	weights    []float32
@@ -119,10 +121,21 @@ func (p *Predictor) Margin(dst, x []float32, rows, threads int) {
 		}
 		return
 	}
-	p.eachBlock(rows, threads, func(b *block, from, n int) {
-		b.load(p, x[from*p.numFeature:], n)
-		b.margins(p, dst[from*p.groups:(from+n)*p.groups], n)
-	})
+	if threads == 1 || rows <= blockRows { // as eachBlock would, without a closure's allocation
+		b := p.takeBlock()
+		for from := 0; from < rows; from += blockRows {
+			b.blockMargins(p, dst, x, from, min(blockRows, rows-from))
+		}
+		p.giveBlock(b)
+		return
+	}
+	p.eachBlock(rows, threads, func(b *block, from, n int) { b.blockMargins(p, dst, x, from, n) })
+}
+
+// blockMargins answers for the n rows of x that begin at from.
+func (b *block) blockMargins(p *Predictor, dst, x []float32, from, n int) {
+	b.load(p, x[from*p.numFeature:], n)
+	b.margins(p, dst[from*p.groups:(from+n)*p.groups], n)
 }
 
 // Probability writes rows*Outputs values to dst: the margins through the
@@ -166,17 +179,19 @@ func (p *Predictor) eachBlock(rows, threads int, do func(b *block, from, n int))
 		threads = runtime.GOMAXPROCS(0)
 	}
 	if threads = min(threads, blocks); threads <= 1 {
-		b := newBlock(p)
+		b := p.takeBlock()
 		for from := 0; from < rows; from += blockRows {
 			do(b, from, min(blockRows, rows-from))
 		}
+		p.giveBlock(b)
 		return
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range threads {
 		wg.Go(func() {
-			b := newBlock(p)
+			b := p.takeBlock()
+			defer p.giveBlock(b)
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= blocks {
@@ -187,6 +202,19 @@ func (p *Predictor) eachBlock(rows, threads int, do func(b *block, from, n int))
 		})
 	}
 	wg.Wait()
+}
+
+func (p *Predictor) takeBlock() *block {
+	if b, ok := p.blocks.Get().(*block); ok {
+		return b
+	}
+	return newBlock(p)
+}
+
+// giveBlock keeps b for the next call, without the caller's rows.
+func (p *Predictor) giveBlock(b *block) {
+	b.x = nil
+	p.blocks.Put(b)
 }
 
 // linearMargin is gblinear's: the bias and the start margin, then each present

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"sync"
 
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
@@ -197,14 +198,25 @@ func (s *Scorer) of(margin float32) Score {
 // ScoreFloat32 answers for n rows: x is row-major, n*len(FeatureNames) values,
 // NaN missing.
 func (s *Scorer) ScoreFloat32(x []float32, n, threads int) []Score {
-	margins := make([]float32, n)
-	s.predictor.Margin(margins, x, n, threads)
-	out := make([]Score, n)
-	for i, m := range margins {
-		out[i] = s.of(m)
-	}
-	return out
+	return s.AppendScores(make([]Score, 0, n), x, n, threads)
 }
+
+// AppendScores is ScoreFloat32 with the answers appended to dst. With room in
+// dst and one thread it allocates nothing.
+func (s *Scorer) AppendScores(dst []Score, x []float32, n, threads int) []Score {
+	buf := marginPool.Get().(*[]float32)
+	defer marginPool.Put(buf)
+	margins := slices.Grow((*buf)[:0], n)[:n]
+	*buf = margins
+	s.predictor.Margin(margins, x, n, threads)
+	dst = slices.Grow(dst, n)
+	for _, m := range margins {
+		dst = append(dst, s.of(m))
+	}
+	return dst
+}
+
+var marginPool = sync.Pool{New: func() any { return new([]float32) }}
 
 // Explain gives the reasons for n rows, x as in ScoreFloat32: for each row all
 // features' contributions by size, greatest first, and the bias, which is what

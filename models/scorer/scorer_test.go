@@ -138,6 +138,33 @@ func TestScoreAllocatesNothing(t *testing.T) {
 	}
 }
 
+// Answers are appended, whatever stands before them, and the memory that they
+// take is used again.
+func TestAppendScores(t *testing.T) {
+	s := newScorer(t, ptr(0.6))
+	const n = 1000
+	x := make([]float32, 0, n*columns.NumFeatures)
+	for i := range n {
+		for _, v := range rowOf(float64(i), float64(i%7)/7) {
+			x = append(x, float32(v))
+		}
+	}
+	want := s.ScoreFloat32(x, n, 1)
+	for _, threads := range []int{1, 2} {
+		got := s.AppendScores([]Score{{Confidence: 9}}, x, n, threads)
+		if got[0].Confidence != 9 || !slices.Equal(got[1:], want) {
+			t.Errorf("%d threads: other scores than ScoreFloat32's", threads)
+		}
+	}
+	if testing.Short() {
+		return // the race detector's pools forget on purpose
+	}
+	dst := make([]Score, 0, n)
+	if allocs := testing.AllocsPerRun(50, func() { s.AppendScores(dst, x, n, 1) }); allocs > 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	s := newScorer(t, ptr(0.6))
 	var wg sync.WaitGroup
