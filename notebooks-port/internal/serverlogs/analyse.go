@@ -11,6 +11,7 @@ import (
 
 	"sluice/featurestore/fault"
 	"sluice/featurestore/webrequest"
+	"sluice/notebooks-port/internal/words"
 )
 
 // Analyse reads the logs and finds what there is to say. stdin is read for the
@@ -250,7 +251,7 @@ func (d *data) profile(r *Result, c *collection, t *totals) {
 	p.Rows = t.n
 	p.Rejected = []Count{}
 	for _, k := range topOf(rejected, len(rejected)) {
-		p.Rejected = append(p.Rejected, Count{Name: k, Count: rejected[k], Share: ratio(rejected[k], p.Lines)})
+		p.Rejected = append(p.Rejected, Count{Name: k, Count: rejected[k], Share: words.Ratio(rejected[k], p.Lines)})
 	}
 	p.First = time.Unix(t.first, 0).In(d.opts.Location).Format(time.DateTime)
 	p.Last = time.Unix(t.last, 0).In(d.opts.Location).Format(time.DateTime)
@@ -279,21 +280,21 @@ func (d *data) profile(r *Result, c *collection, t *totals) {
 	methods := map[string]int64{}
 	for i, n := range t.methods {
 		if n > 0 && i < len(d.methods) {
-			methods[orNone(d.methods[i])] += n
+			methods[words.OrNone(d.methods[i])] += n
 		} else if n > 0 {
 			methods["(other)"] += n
 		}
 	}
 	for _, m := range topOf(methods, 20) {
-		p.Methods = append(p.Methods, Count{Name: m, Count: methods[m], Share: ratio(methods[m], t.n)})
+		p.Methods = append(p.Methods, Count{Name: m, Count: methods[m], Share: words.Ratio(methods[m], t.n)})
 	}
 	for _, k := range sortedKeys(t.status) {
-		p.Status = append(p.Status, Count{Name: fmt.Sprint(k), Count: t.status[k], Share: ratio(t.status[k], t.n), Note: statusMeaning[int(k)]})
+		p.Status = append(p.Status, Count{Name: fmt.Sprint(k), Count: t.status[k], Share: words.Ratio(t.status[k], t.n), Note: statusMeaning[int(k)]})
 	}
 	p.Distinct = []Count{{Name: "addresses", Count: int64(len(d.addrs))}, {Name: "endpoints (path and query)", Count: int64(len(d.targets))}, {Name: "paths", Count: int64(len(d.paths))},
 		{Name: "user agents", Count: int64(len(d.agents))}, {Name: "status codes", Count: int64(len(t.status))}, {Name: "methods", Count: int64(len(methods))}, {Name: "countries", Count: int64(len(d.places))}}
 	if t.timed > 0 {
-		p.Latency = map[string]string{"median": seconds(t.latency.at(.5)), "p95": seconds(t.latency.at(.95)), "p99": seconds(t.latency.at(.99)), "rows": count(t.timed)}
+		p.Latency = map[string]string{"median": words.Seconds(t.latency.at(.5)), "p95": words.Seconds(t.latency.at(.95)), "p99": words.Seconds(t.latency.at(.99)), "rows": words.Count(t.timed)}
 	}
 }
 
@@ -303,13 +304,13 @@ func (d *data) top(r *Result, t *totals, x *details) {
 	for _, i := range topIndex(n, len(t.addrs), func(i int) int64 { return t.addrs[i].n }) {
 		a := &t.addrs[i]
 		minute, second := x.fastest(uint32(i))
-		r.Top.Addresses = append(r.Top.Addresses, Count{PeakMinute: minute, PeakSecond: second, Name: d.label[i], Count: a.n, Failed: a.failed, Share: ratio(a.n, t.n), Group: d.groupOf(uint32(i)), Country: d.placeOf(uint32(i))})
+		r.Top.Addresses = append(r.Top.Addresses, Count{PeakMinute: minute, PeakSecond: second, Name: d.label[i], Count: a.n, Failed: a.failed, Share: words.Ratio(a.n, t.n), Group: d.groupOf(uint32(i)), Country: d.placeOf(uint32(i))})
 	}
 	for _, i := range topIndex(n, len(t.agents), func(i int) int64 { return t.agents[i] }) {
-		r.Top.Agents = append(r.Top.Agents, Count{Name: orNone(clip(d.agents[i], 160)), Count: t.agents[i], Failed: t.agentFail[i], Share: ratio(t.agents[i], t.n), Note: d.agentIs[i].String()})
+		r.Top.Agents = append(r.Top.Agents, Count{Name: words.OrNone(words.Clip(d.agents[i], 160)), Count: t.agents[i], Failed: t.agentFail[i], Share: words.Ratio(t.agents[i], t.n), Note: d.agentIs[i].String()})
 	}
 	for _, i := range topIndex(n, len(t.pathN), func(i int) int64 { return t.pathN[i] }) {
-		r.Top.Endpoints = append(r.Top.Endpoints, Count{Name: orNone(clip(d.paths[i], 160)), Count: t.pathN[i], Failed: t.pathFail[i], Share: ratio(t.pathN[i], t.n)})
+		r.Top.Endpoints = append(r.Top.Endpoints, Count{Name: words.OrNone(words.Clip(d.paths[i], 160)), Count: t.pathN[i], Failed: t.pathFail[i], Share: words.Ratio(t.pathN[i], t.n)})
 	}
 	places := map[string]int64{}
 	failed := map[string]int64{}
@@ -326,11 +327,11 @@ func (d *data) top(r *Result, t *totals, x *details) {
 		}
 	}
 	for _, k := range topOf(places, n) {
-		r.Top.Countries = append(r.Top.Countries, Count{Name: k, Count: places[k], Failed: failed[k], Share: ratio(places[k], t.n)})
+		r.Top.Countries = append(r.Top.Countries, Count{Name: k, Count: places[k], Failed: failed[k], Share: words.Ratio(places[k], t.n)})
 	}
 	r.Groups = []Count{}
 	for _, k := range topOf(groups, len(groups)) {
-		r.Groups = append(r.Groups, Count{Name: k, Count: groups[k], Failed: groupFail[k], Share: ratio(groups[k], t.n)})
+		r.Groups = append(r.Groups, Count{Name: k, Count: groups[k], Failed: groupFail[k], Share: words.Ratio(groups[k], t.n)})
 	}
 }
 
@@ -421,7 +422,7 @@ func (d *data) calendar(r *Result, t *totals) {
 			if m == "errors high" {
 				continue // the codes below say which
 			}
-			r.Calendar = append(r.Calendar, Event{Date: day.Date, Kind: m, Text: fmt.Sprintf("%s requests, about %s expected", count(day.Requests), count(day.Expected))})
+			r.Calendar = append(r.Calendar, Event{Date: day.Date, Kind: m, Text: fmt.Sprintf("%s requests, about %s expected", words.Count(day.Requests), words.Count(day.Expected))})
 		}
 	}
 	for i := range r.Incidents {
@@ -450,7 +451,7 @@ func (d *data) calendar(r *Result, t *totals) {
 		dv := deviations(n, func(i int) int { return weekday(days[i]) }, any)
 		for i := range days {
 			if dv[i].z >= codeBound && dv[i].unusual(n[i], codeBound, 15) {
-				e := Event{Date: dayName(days[i]), Kind: fmt.Sprintf("%d spike", code), Text: fmt.Sprintf("%s, about %s expected", count(n[i]), count(dv[i].expected)), bad: code >= 499}
+				e := Event{Date: dayName(days[i]), Kind: fmt.Sprintf("%d spike", code), Text: fmt.Sprintf("%s, about %s expected", words.Count(n[i]), words.Count(dv[i].expected)), bad: code >= 499}
 				r.Calendar = append(r.Calendar, e)
 			}
 		}
@@ -458,7 +459,7 @@ func (d *data) calendar(r *Result, t *totals) {
 	r.Calendar = append(r.Calendar, r.Get.Spikes...)
 	for _, day := range r.Days {
 		if day.Attacks > 0 && float64(day.Attacks) >= max(10, 5*r.Attacks.PerDay) {
-			r.Calendar = append(r.Calendar, Event{Date: day.Date, Kind: "attack attempts", Text: fmt.Sprintf("%s, %.1f on an ordinary day", count(day.Attacks), r.Attacks.PerDay)})
+			r.Calendar = append(r.Calendar, Event{Date: day.Date, Kind: "attack attempts", Text: fmt.Sprintf("%s, %.1f on an ordinary day", words.Count(day.Attacks), r.Attacks.PerDay)})
 		}
 	}
 	slices.SortStableFunc(r.Calendar, func(a, b Event) int { return strings.Compare(a.Date, b.Date) })

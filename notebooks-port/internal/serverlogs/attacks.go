@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/notebooks-port/internal/injection"
+	"sluice/notebooks-port/internal/words"
 )
 
 // The outcomes of an attempt.
@@ -141,7 +142,7 @@ func (d *data) targetRows(x *details) []targetRow {
 		statuses := byTarget[target]
 		slices.Sort(statuses)
 		row := targetRow{classes: d.classes[target]}
-		row.Target, row.Class, row.Size, row.Usual = clip(d.targets[target], 400), d.classes[target].String(), -1, -1
+		row.Target, row.Class, row.Size, row.Usual = words.Clip(d.targets[target], 400), d.classes[target].String(), -1, -1
 		path, query, _ := strings.Cut(d.targets[target], "?")
 		verdict := injection.Judge(path, query)
 		row.Techniques = []string{}
@@ -151,12 +152,12 @@ func (d *data) targetRows(x *details) []targetRow {
 			}
 			text := f.Technique
 			if f.Where != "path" && f.Where != "query" {
-				text += " in " + clip(f.Where, 40)
+				text += " in " + words.Clip(f.Where, 40)
 			}
 			row.Techniques = append(row.Techniques, text)
 			row.techClass = append(row.techClass, f.Class)
 		}
-		row.Decoded = clip(injection.Decode(d.targets[target], true), 400)
+		row.Decoded = words.Clip(injection.Decode(d.targets[target], true), 400)
 		addrs := map[uint32]struct{}{}
 		sizes := map[int64]int64{}
 		var slowest float32
@@ -233,7 +234,7 @@ func (d *data) outcome(row *targetRow, target uint32, sizes map[int64]int64, slo
 	usual, around, plain, has := middle(x.usual[d.pathOf[target]])
 	has = has && plain >= 3
 	if has {
-		row.Usual, row.UsualOf = usual, fmt.Sprintf("%s ordinary answers of the path", count(plain))
+		row.Usual, row.UsualOf = usual, fmt.Sprintf("%s ordinary answers of the path", words.Count(plain))
 	} else if catchSure {
 		row.Usual, row.UsualOf = catchAll, "what the site answers to unknown paths"
 	}
@@ -241,23 +242,23 @@ func (d *data) outcome(row *targetRow, target uint32, sizes map[int64]int64, slo
 	echo := int64(len(d.targets[target]))
 	switch {
 	case c&injection.SQLi != 0 && slowest >= 4.5 && delays(row.Decoded):
-		row.Outcome, row.Why = outcomeLikely, fmt.Sprintf("a payload that waits, and an answer after %s", seconds(float64(slowest)))
+		row.Outcome, row.Why = outcomeLikely, fmt.Sprintf("a payload that waits, and an answer after %s", words.Seconds(float64(slowest)))
 	case !ok || size == 0:
 		row.Outcome, row.Why = outcomeUsual, "answered without content"
 	case has && size <= usual+slack && size >= usual-slack:
-		row.Outcome, row.Why = outcomeUsual, fmt.Sprintf("%s, as the page usually is (%s)", bytesText(size), bytesText(usual))
+		row.Outcome, row.Why = outcomeUsual, fmt.Sprintf("%s, as the page usually is (%s)", words.Bytes(size), words.Bytes(usual))
 	case has && c&injection.XSS != 0 && size > usual && size <= usual+4*echo+slack:
-		row.Outcome, row.Why = outcomeDiffers, fmt.Sprintf("%s larger than usual, about the payload's length: the page may repeat it", bytesText(size-usual))
+		row.Outcome, row.Why = outcomeDiffers, fmt.Sprintf("%s larger than usual, about the payload's length: the page may repeat it", words.Bytes(size-usual))
 	case has && c&injection.Attacks != 0:
-		row.Outcome, row.Why = outcomeDiffers, fmt.Sprintf("%s, while the page usually has %s", bytesText(size), bytesText(usual))
+		row.Outcome, row.Why = outcomeDiffers, fmt.Sprintf("%s, while the page usually has %s", words.Bytes(size), words.Bytes(usual))
 	case c&injection.APIDocs != 0 && c&^injection.APIDocs == 0:
 		row.Outcome, row.Why = outcomeDiffers, "the documentation is served to anybody"
 	case catchSure && size >= catchAll-catchAll/50-16 && size <= catchAll+catchAll/50+16:
-		row.Outcome, row.Why = outcomeUsual, fmt.Sprintf("%s, as for any unknown path", bytesText(size))
+		row.Outcome, row.Why = outcomeUsual, fmt.Sprintf("%s, as for any unknown path", words.Bytes(size))
 	case c&injection.Secrets != 0 && n > 0:
-		row.Outcome, row.Why = outcomeLikely, fmt.Sprintf("a file that should not be there was answered with %s", bytesText(size))
+		row.Outcome, row.Why = outcomeLikely, fmt.Sprintf("a file that should not be there was answered with %s", words.Bytes(size))
 	default:
-		row.Outcome, row.Why = outcomeUnknown, fmt.Sprintf("%s, and no ordinary answers of this path to compare", bytesText(size))
+		row.Outcome, row.Why = outcomeUnknown, fmt.Sprintf("%s, and no ordinary answers of this path to compare", words.Bytes(size))
 	}
 }
 
@@ -274,7 +275,7 @@ func (d *data) dossier(ip uint32, t *totals, x *details) Dossier {
 		First: d.timeName(a.first), Last: d.timeName(a.last)}
 	s.Peak, s.PeakSec = x.fastest(ip)
 	for _, g := range topOf(x.agentsOf[ip], 3) {
-		s.Agents = append(s.Agents, orNone(clip(d.agents[g], 120)))
+		s.Agents = append(s.Agents, words.OrNone(words.Clip(d.agents[g], 120)))
 	}
 	story := x.stories[ip]
 	slices.SortFunc(story, func(a, b record) int {
@@ -287,7 +288,7 @@ func (d *data) dossier(ip uint32, t *totals, x *details) Dossier {
 			j++
 		}
 		r := &story[i]
-		s.Timeline = append(s.Timeline, Timeline{Time: d.timeName(int64(r.time)), Method: d.methods[min(int(r.method), len(d.methods)-1)], Target: clip(injection.Decode(d.targets[r.target], true), 200), Status: int(r.status), Count: int64(j - i), Size: r.size, Class: d.verdict(r).String()})
+		s.Timeline = append(s.Timeline, Timeline{Time: d.timeName(int64(r.time)), Method: d.methods[min(int(r.method), len(d.methods)-1)], Target: words.Clip(injection.Decode(d.targets[r.target], true), 200), Status: int(r.status), Count: int64(j - i), Size: r.size, Class: d.verdict(r).String()})
 		i = j
 	}
 	// Of a long story: its beginning, and what carries a payload.

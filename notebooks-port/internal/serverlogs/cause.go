@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"sluice/notebooks-port/internal/words"
 )
 
 // causes weighs the possible causes of an incident. Each line of evidence is a
@@ -31,21 +33,21 @@ func (d *data) causes(in *Incident) []Cause {
 	burst := b.NormalPeak > 0 && float64(b.PeakMinute) >= 3*b.NormalPeak && b.PeakMinute >= 20
 	slow := b.HasLatency && b.LatencyRise >= 1.5
 	few := b.TopShare >= 0.5 && b.Requests >= 50
-	traffic := fmt.Sprintf("%s requests in the %d hours before, %s on normal days (%.1f times)", count(b.Requests), b.Hours, count(b.Normal), b.Ratio)
-	peak := fmt.Sprintf("up to %s a minute before, %s on normal days", plural(b.PeakMinute, "request", "requests"), count(b.NormalPeak))
+	traffic := fmt.Sprintf("%s requests in the %d hours before, %s on normal days (%.1f times)", words.Count(b.Requests), b.Hours, words.Count(b.Normal), b.Ratio)
+	peak := fmt.Sprintf("up to %s a minute before, %s on normal days", words.Plural(b.PeakMinute, "request", "requests"), words.Count(b.NormalPeak))
 
 	overload := Cause{Name: "Overload: more requests than the server's CPU, memory or disk can take"}
 	overload.note(high, 2, traffic, "traffic before was ordinary: "+traffic)
 	overload.note(burst, 1, peak, "no burst: "+peak)
 	if b.HasLatency {
-		rise := fmt.Sprintf("response times: median %s before, %s normally (95 in 100 within %s, normally %s)", seconds(b.Median), seconds(b.NormalMed), seconds(b.P95), seconds(b.NormalP95))
+		rise := fmt.Sprintf("response times: median %s before, %s normally (95 in 100 within %s, normally %s)", words.Seconds(b.Median), words.Seconds(b.NormalMed), words.Seconds(b.P95), words.Seconds(b.NormalP95))
 		overload.note(slow, 1, "higher "+rise, "no higher "+rise)
 	}
 	if high && few {
-		overload.For = append(overload.For, fmt.Sprintf("%s of these requests came from three addresses", percent(b.TopShare)))
+		overload.For = append(overload.For, fmt.Sprintf("%s of these requests came from three addresses", words.Percent(b.TopShare)))
 	}
 	if high && b.OwnShare >= 0.3 {
-		overload.For = append(overload.For, fmt.Sprintf("%s came from the groups of own or partner addresses: the load is home-made", percent(b.OwnShare)))
+		overload.For = append(overload.For, fmt.Sprintf("%s came from the groups of own or partner addresses: the load is home-made", words.Percent(b.OwnShare)))
 		overload.score++
 	}
 
@@ -57,9 +59,9 @@ func (d *data) causes(in *Incident) []Cause {
 				gateway += c.Count
 			}
 		}
-		backend.note(gateway > 0, 2, fmt.Sprintf("%s answers of 502, 503 or 504: the proxy ran, and what it asks did not", count(gateway)), "5xx answers came from the application itself, not from the proxy")
+		backend.note(gateway > 0, 2, fmt.Sprintf("%s answers of 502, 503 or 504: the proxy ran, and what it asks did not", words.Count(gateway)), "5xx answers came from the application itself, not from the proxy")
 		if down != nil {
-			backend.note(errs.from <= down.from, 1, "the 5xx errors began no later than the outage", fmt.Sprintf("the 5xx errors began %s after the outage: they may be its result", length(errs.from-down.from)))
+			backend.note(errs.from <= down.from, 1, "the 5xx errors began no later than the outage", fmt.Sprintf("the 5xx errors began %s after the outage: they may be its result", words.Minutes(errs.from-down.from)))
 		}
 	} else {
 		backend.note(false, 2, "", "no burst of 5xx answers")
@@ -77,15 +79,15 @@ func (d *data) causes(in *Incident) []Cause {
 
 	flood := Cause{Name: "Attack: a flood from many addresses"}
 	flood.note(high, 1, traffic, "traffic before was ordinary")
-	flood.note(high && !few && b.OwnShare < 0.3, 1, fmt.Sprintf("the load was spread over %s addresses", count(b.Distinct)), fmt.Sprintf("three addresses sent %s of the requests: no distributed flood", percent(b.TopShare)))
-	flood.note(b.NewShare >= 0.5 && b.Requests >= 50, 1, fmt.Sprintf("%s of the requests came from addresses never seen before", percent(b.NewShare)), fmt.Sprintf("only %s of the requests came from addresses not seen before", percent(b.NewShare)))
+	flood.note(high && !few && b.OwnShare < 0.3, 1, fmt.Sprintf("the load was spread over %s addresses", words.Count(b.Distinct)), fmt.Sprintf("three addresses sent %s of the requests: no distributed flood", words.Percent(b.TopShare)))
+	flood.note(b.NewShare >= 0.5 && b.Requests >= 50, 1, fmt.Sprintf("%s of the requests came from addresses never seen before", words.Percent(b.NewShare)), fmt.Sprintf("only %s of the requests came from addresses not seen before", words.Percent(b.NewShare)))
 	if b.OwnShare >= 0.3 {
-		flood.note(false, 1, "", fmt.Sprintf("%s of the requests came from own or partner addresses", percent(b.OwnShare)))
+		flood.note(false, 1, "", fmt.Sprintf("%s of the requests came from own or partner addresses", words.Percent(b.OwnShare)))
 	}
 
 	client := Cause{Name: "Clients giving up: their time limit is shorter than the answer takes"}
 	if aborted != nil {
-		client.note(true, 1, fmt.Sprintf("%s requests ended by the client (499)", count(aborted.Count)), "")
+		client.note(true, 1, fmt.Sprintf("%s requests ended by the client (499)", words.Count(aborted.Count)), "")
 		if b.HasLatency {
 			client.note(slow, 1, "response times rose before", "response times did not rise before")
 		}
@@ -98,7 +100,7 @@ func (d *data) causes(in *Incident) []Cause {
 
 	malformed := Cause{Name: "Malformed requests or a misconfigured client"}
 	if bad != nil {
-		malformed.note(bad.Count >= 50, 1, fmt.Sprintf("%s answers of 400 or 422", count(bad.Count)), fmt.Sprintf("only %s answers of 400 or 422", count(bad.Count)))
+		malformed.note(bad.Count >= 50, 1, fmt.Sprintf("%s answers of 400 or 422", words.Count(bad.Count)), fmt.Sprintf("only %s answers of 400 or 422", words.Count(bad.Count)))
 		if down != nil {
 			malformed.note(bad.from < down.from, 1, "they came before the outage", "they came after the outage had begun")
 		}
@@ -169,10 +171,10 @@ func (d *data) fill(in *Incident, w *window, s series, x *details) {
 		if i < 3 {
 			top3 += n
 		}
-		c := Count{Name: d.label[ip], Count: n, Share: ratio(n, total), Group: d.groupOf(ip), Country: d.placeOf(ip)}
+		c := Count{Name: d.label[ip], Count: n, Share: words.Ratio(n, total), Group: d.groupOf(ip), Country: d.placeOf(ip)}
 		b.Addresses = append(b.Addresses, c)
 	}
-	b.TopShare, b.OwnShare, b.NewShare = ratio(top3, total), ratio(own, total), ratio(w.fresh, total)
+	b.TopShare, b.OwnShare, b.NewShare = words.Ratio(top3, total), words.Ratio(own, total), words.Ratio(w.fresh, total)
 	if w.now.n >= 10 && w.then.n >= 10 {
 		b.HasLatency = true
 		b.Median, b.P95, b.NormalMed, b.NormalP95 = w.now.at(.5), w.now.at(.95), w.then.at(.5), w.then.at(.95)
@@ -187,7 +189,7 @@ func (d *data) fill(in *Incident, w *window, s series, x *details) {
 		codes[k.status] += e.n
 		row := ErrorRow{Date: dayName(k.hour / 24), Hour: int(k.hour % 24), Status: int(k.status), Count: e.n}
 		if p := topOf(e.paths, 1); len(p) > 0 {
-			row.Endpoint = clip(d.paths[p[0]], 120)
+			row.Endpoint = words.Clip(d.paths[p[0]], 120)
 		}
 		for _, ip := range topOf(e.addrs, 3) {
 			row.Addresses = append(row.Addresses, d.label[ip])
@@ -201,7 +203,7 @@ func (d *data) fill(in *Incident, w *window, s series, x *details) {
 	for i := range in.Order {
 		g := &in.Order[i]
 		if g.Text == "" {
-			g.Text = strings.TrimSpace(count(g.Count) + " requests")
+			g.Text = strings.TrimSpace(words.Count(g.Count) + " requests")
 		}
 	}
 }

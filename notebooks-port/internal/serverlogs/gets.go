@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/notebooks-port/internal/injection"
+	"sluice/notebooks-port/internal/words"
 )
 
 // neverOK is how many failures without a success mark an address.
@@ -48,7 +49,7 @@ func (d *data) gets(r *Result, t *totals, x *details) {
 		g.NeverOK = append(g.NeverOK, address(i))
 	}
 	target := func(i int) GetRow {
-		return GetRow{Name: clip(d.targets[i], 200), Success: t.targets[i].getOK, Failure: t.targets[i].getFail, Attack: d.classes[i].String()}
+		return GetRow{Name: words.Clip(d.targets[i], 200), Success: t.targets[i].getOK, Failure: t.targets[i].getFail, Attack: d.classes[i].String()}
 	}
 	for _, i := range topIndex(n, len(t.targets), func(i int) int64 { return t.targets[i].getFail }) {
 		g.Failing = append(g.Failing, target(i))
@@ -96,7 +97,7 @@ func (d *data) getCountries(g *Get, t *totals, x *details) {
 			return cmp.Or(cmp.Compare(x.byPlace[b][side], x.byPlace[a][side]), cmp.Compare(a.place, b.place), cmp.Compare(a.target, b.target))
 		})
 		for _, k := range keys[:min(len(keys), 2*d.opts.Top)] {
-			c := Cross{Key: "(unknown)", Endpoint: clip(d.targets[k.target], 160), Count: x.byPlace[k][side], Attack: d.classes[k.target].String()}
+			c := Cross{Key: "(unknown)", Endpoint: words.Clip(d.targets[k.target], 160), Count: x.byPlace[k][side], Attack: d.classes[k.target].String()}
 			if k.place > 0 {
 				c.Key = d.places[k.place-1]
 			}
@@ -126,7 +127,7 @@ func (d *data) mismatches(g *Get, t *totals) {
 			if other {
 				name = d.methods[b.method]
 			}
-			g.Mismatches = append(g.Mismatches, Mismatch{Endpoint: clip(d.paths[k.path], 160), Method: orNone(d.methods[min(int(k.method), len(d.methods)-1)]), Requests: m.n, OK: m.ok, Refused: m.refused, Served: name})
+			g.Mismatches = append(g.Mismatches, Mismatch{Endpoint: words.Clip(d.paths[k.path], 160), Method: words.OrNone(d.methods[min(int(k.method), len(d.methods)-1)]), Requests: m.n, OK: m.ok, Refused: m.refused, Served: name})
 		}
 	}
 	slices.SortFunc(g.Mismatches, func(a, b Mismatch) int {
@@ -152,7 +153,7 @@ func (d *data) getDays(r *Result, t *totals, x *details) {
 			break
 		}
 		if df[i].z > 0 && df[i].unusual(fail[i], dayBound, 20) {
-			g.Spikes = append(g.Spikes, Event{Date: r.Days[i].Date, Kind: "GET failures", Text: fmt.Sprintf("%s GET requests failed, about %s expected", count(fail[i]), count(df[i].expected))})
+			g.Spikes = append(g.Spikes, Event{Date: r.Days[i].Date, Kind: "GET failures", Text: fmt.Sprintf("%s GET requests failed, about %s expected", words.Count(fail[i]), words.Count(df[i].expected))})
 		}
 		if do[i].z > 0 && do[i].unusual(ok[i], dayBound, 5) {
 			g.BusyDays = append(g.BusyDays, GetDayNote{r.Days[i].Date, r.Days[i].GetOK, round2(do[i].z)})
@@ -172,6 +173,6 @@ func (d *data) getDays(r *Result, t *totals, x *details) {
 		return cmp.Or(cmp.Compare(attack(b), attack(a)), cmp.Compare(x.byDay[b], x.byDay[a]), cmp.Compare(a.day, b.day), cmp.Compare(a.target, b.target))
 	})
 	for _, k := range keys[:min(len(keys), 3*d.opts.Top)] {
-		g.ByDate = append(g.ByDate, Cross{Key: dayName(k.day), Endpoint: clip(d.targets[k.target], 160), Count: x.byDay[k], Attack: d.classes[k.target].String()})
+		g.ByDate = append(g.ByDate, Cross{Key: dayName(k.day), Endpoint: words.Clip(d.targets[k.target], 160), Count: x.byDay[k], Attack: d.classes[k.target].String()})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"sluice/notebooks-port/internal/words"
 )
 
 // The signs of an outage.
@@ -74,7 +76,7 @@ func (t *totals) emptyRuns(s series) []Sign {
 	flush := func() {
 		if start >= 0 && s.at[end]-s.at[start] >= 5 && float64(n)*math.Log(usual) < math.Log(chance) {
 			out = append(out, Sign{Kind: signEmpty, from: s.at[start], to: s.at[end], Count: n,
-				Text: fmt.Sprintf("%s responses in a row without a byte; usually %s are empty", count(n), percent(usual))})
+				Text: fmt.Sprintf("%s responses in a row without a byte; usually %s are empty", words.Count(n), words.Percent(usual))})
 		}
 		start, n = -1, 0
 	}
@@ -129,7 +131,7 @@ func (d *data) silences(t *totals, s series, rate func(minute int64) float64) []
 		}
 		if due >= 30 && float64(g.to-g.from+1) >= 3*ordinary {
 			out = append(out, Sign{Kind: signSilence, from: g.from, to: g.to,
-				Text: fmt.Sprintf("no request for %s; about %s were due", length(g.to-g.from+1), count(int64(due)))})
+				Text: fmt.Sprintf("no request for %s; about %s were due", words.Minutes(g.to-g.from+1), words.Count(int64(due)))})
 		}
 	}
 	return out
@@ -145,7 +147,7 @@ func (s series) bursts(kind string, least int64, of func(*minute) uint32) []Sign
 	var n, all int64
 	flush := func() {
 		if start >= 0 && n >= least && (2*n >= all || n >= 200 && 4*n >= all) {
-			out = append(out, Sign{Kind: kind, from: s.at[start], to: s.at[end], Count: n, Text: fmt.Sprintf("%s of %s requests in those minutes", count(n), count(all))})
+			out = append(out, Sign{Kind: kind, from: s.at[start], to: s.at[end], Count: n, Text: fmt.Sprintf("%s of %s requests in those minutes", words.Count(n), words.Count(all))})
 		}
 		start, n, all = -1, 0, 0
 	}
@@ -227,7 +229,7 @@ func (d *data) order(in *Incident, s series, rate func(int64) float64) {
 		}
 	}
 	if from, to, n, ratio := s.burst(in.from-before*60, in.from, rate); n > 0 {
-		all = append(all, Sign{Kind: signTraffic, from: from, to: to, Count: n, Text: fmt.Sprintf("%s requests, %.1f times the usual pace", count(n), ratio)})
+		all = append(all, Sign{Kind: signTraffic, from: from, to: to, Count: n, Text: fmt.Sprintf("%s requests, %.1f times the usual pace", words.Count(n), ratio)})
 	}
 	slices.SortStableFunc(all, func(a, b Sign) int { return int(a.from - b.from) })
 	in.Order = all
@@ -304,9 +306,9 @@ func firstSentence(all []Sign, onset int64) string {
 	text := ""
 	switch {
 	case down != nil && errs != nil && down.from < errs.from:
-		text = fmt.Sprintf("The site was already down (%s) %s before the first errors (%s): the errors followed the outage and did not cause it.", down.Kind, length(errs.from-down.from), errs.Kind)
+		text = fmt.Sprintf("The site was already down (%s) %s before the first errors (%s): the errors followed the outage and did not cause it.", down.Kind, words.Minutes(errs.from-down.from), errs.Kind)
 	case down != nil && errs != nil && errs.from < down.from:
-		text = fmt.Sprintf("Errors (%s) came first, %s before the site went down (%s).", errs.Kind, length(down.from-errs.from), down.Kind)
+		text = fmt.Sprintf("Errors (%s) came first, %s before the site went down (%s).", errs.Kind, words.Minutes(down.from-errs.from), down.Kind)
 	case down != nil && errs != nil:
 		text = fmt.Sprintf("Errors (%s) and the outage (%s) began in the same minute.", errs.Kind, down.Kind)
 	case down != nil:
@@ -315,7 +317,7 @@ func firstSentence(all []Sign, onset int64) string {
 		text = fmt.Sprintf("Only errors were seen (%s); the site went on answering.", errs.Kind)
 	}
 	if traffic != nil && traffic.from < onset {
-		text += fmt.Sprintf(" Traffic had risen %s earlier.", length(onset-traffic.from))
+		text += fmt.Sprintf(" Traffic had risen %s earlier.", words.Minutes(onset-traffic.from))
 	}
 	return text
 }

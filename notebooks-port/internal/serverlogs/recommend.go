@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sluice/notebooks-port/internal/injection"
+	"sluice/notebooks-port/internal/words"
 )
 
 // recommend derives what to do from what was found. Nothing is recommended
@@ -100,7 +101,7 @@ func (d *data) limit(r *Result, t *totals, add func(Recommendation)) {
 	rec := Recommendation{Title: "Limit the rate of each address", Why: "Single addresses ask more in a short time, or fail more often, than a person or a well-behaved program does. Where a person may sit behind the address, answer with a challenge (CAPTCHA) instead of an error."}
 	for _, row := range r.Get.NeverOK {
 		if row.Group == "" {
-			rec.Rows = append(rec.Rows, Count{Name: row.Name, Count: row.Failure, Note: fmt.Sprintf("failed GET requests to %s endpoints, none succeeded", count(row.Targets)), Country: row.Country})
+			rec.Rows = append(rec.Rows, Count{Name: row.Name, Count: row.Failure, Note: fmt.Sprintf("failed GET requests to %s endpoints, none succeeded", words.Count(row.Targets)), Country: row.Country})
 		}
 	}
 	for i := range r.Incidents {
@@ -138,7 +139,7 @@ func (d *data) protectDocs(r *Result, add func(Recommendation)) {
 	rec := Recommendation{Title: "Put the API's documentation behind a login", Why: "It was served to anybody who asked, and lists every endpoint to those who look for holes."}
 	for _, row := range r.Attacks.Answered {
 		if row.Class == "apidocs" {
-			rec.Rows = append(rec.Rows, Count{Name: row.Target, Count: row.Answered, Note: fmt.Sprintf("answered with 2xx, asked by %s", plural(row.Addresses, "address", "addresses"))})
+			rec.Rows = append(rec.Rows, Count{Name: row.Target, Count: row.Answered, Note: fmt.Sprintf("answered with 2xx, asked by %s", words.Plural(row.Addresses, "address", "addresses"))})
 		}
 	}
 	if len(rec.Rows) == 0 {
@@ -183,7 +184,7 @@ func (d *data) validate(r *Result, add func(Recommendation)) {
 	for _, c := range r.Attacks.Classes {
 		switch c.Class {
 		case "sqli", "xss", "traversal", "command", "code":
-			rec.Rows = append(rec.Rows, Count{Name: c.Name, Count: c.Requests, Note: fmt.Sprintf("%s answered with 2xx, of which %s unlike the usual answer", count(c.Answered), count(c.Differs+c.Likely))})
+			rec.Rows = append(rec.Rows, Count{Name: c.Name, Count: c.Requests, Note: fmt.Sprintf("%s answered with 2xx, of which %s unlike the usual answer", words.Count(c.Answered), words.Count(c.Differs+c.Likely))})
 			actions = append(actions, c.Action)
 		}
 	}
@@ -236,7 +237,7 @@ func (d *data) methodsRight(r *Result, add func(Recommendation)) {
 	rec := Recommendation{Title: "Answer wrong methods with 405 and say which ones are right", Why: "Endpoints are asked with a method they do not take. A clear answer with an Allow header tells honest clients what to change; the rest can be refused before it costs anything."}
 	for _, m := range r.Get.Mismatches {
 		if m.Served != "" && len(rec.Rows) < 10 {
-			rec.Rows = append(rec.Rows, Count{Name: m.Method + " " + m.Endpoint, Count: m.Requests, Note: fmt.Sprintf("%s succeeded; it is served by %s", count(m.OK), m.Served)})
+			rec.Rows = append(rec.Rows, Count{Name: m.Method + " " + m.Endpoint, Count: m.Requests, Note: fmt.Sprintf("%s succeeded; it is served by %s", words.Count(m.OK), m.Served)})
 		}
 	}
 	if len(rec.Rows) == 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/notebooks-port/internal/injection"
+	"sluice/notebooks-port/internal/words"
 )
 
 // The states of triage.
@@ -43,16 +44,16 @@ func (d *data) triage(r *Result, t *totals, x *details) {
 		switch {
 		case counts[outcomeLikely] > 0:
 			s.State = stateAct
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s like a success", plural(counts[outcomeLikely], "answer looks", "answers look")))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s like a success", words.Plural(counts[outcomeLikely], "answer looks", "answers look")))
 		case s.Attempts >= manyAttempts:
 			s.State = stateAct
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s attempts: worth a block, though none succeeded by what the log shows", count(s.Attempts)))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s attempts: worth a block, though none succeeded by what the log shows", words.Count(s.Attempts)))
 		case tot.getFail >= neverOK && tot.getOK == 0:
 			s.State = stateAct
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s GET requests failed and none succeeded", count(tot.getFail)))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s GET requests failed and none succeeded", words.Count(tot.getFail)))
 		case counts[outcomeDiffers]+counts[outcomeUnknown] > 0:
 			s.State = stateWatch
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s unlike the page's usual one: look at the page", plural(counts[outcomeDiffers]+counts[outcomeUnknown], "answer", "answers")))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s unlike the page's usual one: look at the page", words.Plural(counts[outcomeDiffers]+counts[outcomeUnknown], "answer", "answers")))
 		case len(s.Phases) > 1 && tot.classes&injection.Attacks != 0 && s.Phases[0].Name == "looking around":
 			s.State = stateWatch
 			s.Reasons = append(s.Reasons, "looked around first and attacked then: somebody, not only a script")
@@ -60,23 +61,23 @@ func (d *data) triage(r *Result, t *totals, x *details) {
 			s.State = stateIgnore
 		}
 		if n := counts[outcomeUsual]; n > 0 {
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s of 2xx as the page usually answers: not a breach", plural(n, "answer", "answers")))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s of 2xx as the page usually answers: not a breach", words.Plural(n, "answer", "answers")))
 		}
 		if s.State == stateIgnore || len(s.Reasons) == 0 {
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s, %s at most in a minute: too little to be a load", plural(s.Attempts, "attempt", "attempts"), plural(s.Peak, "request", "requests")))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s, %s at most in a minute: too little to be a load", words.Plural(s.Attempts, "attempt", "attempts"), words.Plural(s.Peak, "request", "requests")))
 		}
 		if s.Peak >= fastMinute && s.State != stateAct {
 			s.State = stateAct
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s requests in one minute: limit its rate", count(s.Peak)))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s requests in one minute: limit its rate", words.Count(s.Peak)))
 		}
 	}
 }
 
 func classFinding(c *ClassRow, r *Result) Finding {
-	f := Finding{Title: c.Name, Rate: fmt.Sprintf("%s from %s", plural(c.Requests, "request", "requests"), plural(c.Addresses, "address", "addresses")), Evidence: []string{}}
+	f := Finding{Title: c.Name, Rate: fmt.Sprintf("%s from %s", words.Plural(c.Requests, "request", "requests"), words.Plural(c.Addresses, "address", "addresses")), Evidence: []string{}}
 	for _, row := range r.Attacks.Answered {
 		if strings.Contains("+"+row.Class+"+", "+"+c.Class+"+") && len(f.Evidence) < 5 {
-			f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s (%s)", clip(row.Target, 100), row.Outcome, row.Why))
+			f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s (%s)", words.Clip(row.Target, 100), row.Outcome, row.Why))
 		}
 	}
 	days := max(len(r.Days), 1)
@@ -85,13 +86,13 @@ func classFinding(c *ClassRow, r *Result) Finding {
 	case c.Answered == 0:
 		f.Impact = "none seen: no attempt was answered with 2xx"
 	case c.Likely > 0:
-		f.Impact = fmt.Sprintf("possible: %s like a success", plural(c.Likely, "answer looks", "answers look"))
+		f.Impact = fmt.Sprintf("possible: %s like a success", words.Plural(c.Likely, "answer looks", "answers look"))
 	case c.Class == "apidocs":
-		f.Impact = fmt.Sprintf("the description of the API was served %s", plural(c.Answered, "time", "times"))
+		f.Impact = fmt.Sprintf("the description of the API was served %s", words.Plural(c.Answered, "time", "times"))
 	case c.Differs > 0:
-		f.Impact = fmt.Sprintf("unclear: %s of 2xx not like the page's usual one", plural(c.Differs, "answer", "answers"))
+		f.Impact = fmt.Sprintf("unclear: %s of 2xx not like the page's usual one", words.Plural(c.Differs, "answer", "answers"))
 	default:
-		f.Impact = fmt.Sprintf("none seen: what was answered with 2xx (%s) was as the page usually is", count(c.Answered))
+		f.Impact = fmt.Sprintf("none seen: what was answered with 2xx (%s) was as the page usually is", words.Count(c.Answered))
 	}
 	switch c.Class {
 	case "sqli":
@@ -128,7 +129,7 @@ func classFinding(c *ClassRow, r *Result) Finding {
 		f.Reasons = []string{"an answer differs from the page's usual one: look whether the payload had an effect"}
 	case perDay >= 1000:
 		f.State = stateAct
-		f.Reasons = []string{fmt.Sprintf("%s requests a day are a load of their own", count(perDay))}
+		f.Reasons = []string{fmt.Sprintf("%s requests a day are a load of their own", words.Count(perDay))}
 	default:
 		f.State = stateIgnore
 		f.Reasons = []string{f.Impact, fmt.Sprintf("%.1f requests a day: no denial of service", perDay)}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/notebooks-port/internal/page"
+	"sluice/notebooks-port/internal/words"
 	"sluice/serve/chart"
 )
 
@@ -14,7 +15,7 @@ import (
 func (r *Result) Document() *page.Document {
 	p := &r.Profile
 	d := &page.Document{Title: "Server logs: what happened, what was tried, what to do",
-		Subtitle: fmt.Sprintf("%s requests from %s to %s (%s)", count(p.Rows), p.First, p.Last, r.Zone)}
+		Subtitle: fmt.Sprintf("%s requests from %s to %s (%s)", words.Count(p.Rows), p.First, p.Last, r.Zone)}
 	d.Sections = []page.Section{
 		{ID: "summary", Title: "In short", Blocks: r.summary()},
 		{ID: "data", Title: "The data", Blocks: r.dataBlocks()},
@@ -54,7 +55,7 @@ func (r *Result) summary() []page.Block {
 			}
 		}
 		in := &r.Incidents[longest]
-		out = append(out, page.Callout{Tone: "bad", Text: fmt.Sprintf("**%s.** The longest began at %s and lasted %s. %s", plural(int64(n), "outage was found", "outages were found"), in.Onset, length(in.Minutes), in.First)})
+		out = append(out, page.Callout{Tone: "bad", Text: fmt.Sprintf("**%s.** The longest began at %s and lasted %s. %s", words.Plural(int64(n), "outage was found", "outages were found"), in.Onset, words.Minutes(in.Minutes), in.First)})
 	}
 	act, watch, ignore := []string{}, []string{}, []string{}
 	for _, f := range r.Attacks.Findings {
@@ -78,7 +79,7 @@ func (r *Result) summary() []page.Block {
 	if r.Attacks.Requests == 0 {
 		out = append(out, page.Callout{Tone: "good", Text: "**No attempt at an attack was found.**"})
 	} else {
-		tone, text := "good", fmt.Sprintf("**%s from %s.** ", plural(r.Attacks.Requests, "attempt", "attempts"), plural(r.Attacks.Addresses, "address", "addresses"))
+		tone, text := "good", fmt.Sprintf("**%s from %s.** ", words.Plural(r.Attacks.Requests, "attempt", "attempts"), words.Plural(r.Attacks.Addresses, "address", "addresses"))
 		if len(watch) > 0 {
 			tone = "note"
 			text += "To watch: " + list(watch) + ". "
@@ -100,12 +101,12 @@ func (r *Result) summary() []page.Block {
 	}
 	g := &r.Get
 	out = append(out, page.Cards{
-		{Label: "Requests", Value: count(p.Rows), Note: fmt.Sprintf("on %d of %d days", p.Days, p.CalendarDay)},
-		{Label: "Errors (4xx, 5xx, none)", Value: percent(ratio(failed, p.Rows)), Note: count(failed) + " requests"},
-		{Label: "Unusual days", Value: count(unusual), Note: "they stand in the calendar"},
-		{Label: "Outages", Value: count(len(r.Incidents)), Note: length(down) + " in all"},
-		{Label: "GET requests that failed", Value: percent(ratio(g.Failure, g.Failure+g.Success)), Note: count(g.Failure) + " of " + count(g.Failure+g.Success)},
-		{Label: "Attack attempts", Value: count(r.Attacks.Requests), Note: "from " + plural(r.Attacks.Addresses, "address", "addresses")},
+		{Label: "Requests", Value: words.Count(p.Rows), Note: fmt.Sprintf("on %d of %d days", p.Days, p.CalendarDay)},
+		{Label: "Errors (4xx, 5xx, none)", Value: words.Percent(words.Ratio(failed, p.Rows)), Note: words.Count(failed) + " requests"},
+		{Label: "Unusual days", Value: words.Count(unusual), Note: "they stand in the calendar"},
+		{Label: "Outages", Value: words.Count(len(r.Incidents)), Note: words.Minutes(down) + " in all"},
+		{Label: "GET requests that failed", Value: words.Percent(words.Ratio(g.Failure, g.Failure+g.Success)), Note: words.Count(g.Failure) + " of " + words.Count(g.Failure+g.Success)},
+		{Label: "Attack attempts", Value: words.Count(r.Attacks.Requests), Note: "from " + words.Plural(r.Attacks.Addresses, "address", "addresses")},
 	})
 	if len(r.Recommendations) > 0 {
 		var l page.List
@@ -121,17 +122,17 @@ func (r *Result) dataBlocks() []page.Block {
 	p := &r.Profile
 	files := page.NewTable("The logs read", "File", "Format", "#Rows", "#Columns", "#Clock set back", "~Read as")
 	for _, f := range p.Files {
-		files.Add(clip(f.Name, 80), f.Format, count(f.Rows), count(f.Columns), count(f.Jumps), f.Chosen)
+		files.Add(words.Clip(f.Name, 80), f.Format, words.Count(f.Rows), words.Count(f.Columns), words.Count(f.Jumps), f.Chosen)
 	}
 	files.Limit = 10
 	reject := page.NewTable("Lines that were not counted", "Reason", "#Lines", "#Share")
 	for _, c := range p.Rejected {
-		reject.Add(c.Name, count(c.Count), percent(c.Share))
+		reject.Add(c.Name, words.Count(c.Count), words.Percent(c.Share))
 	}
-	reject.Add("blank, comment or header (skipped)", count(p.Skipped), percent(ratio(p.Skipped, p.Lines)))
+	reject.Add("blank, comment or header (skipped)", words.Count(p.Skipped), words.Percent(words.Ratio(p.Skipped, p.Lines)))
 	distinct := page.NewTable("Distinct values", "Of", "#Values")
 	for _, c := range p.Distinct {
-		distinct.Add(c.Name, count(c.Count))
+		distinct.Add(c.Name, words.Count(c.Count))
 	}
 	columns := page.NewTable("Columns", "Column", "Type", "In the log", "#Missing")
 	for _, c := range p.Columns {
@@ -139,22 +140,22 @@ func (r *Result) dataBlocks() []page.Block {
 		if c.Here {
 			here = "yes"
 		}
-		missing := none
+		missing := words.None
 		if c.Missing != nil {
-			missing = count(*c.Missing)
+			missing = words.Count(*c.Missing)
 		}
 		columns.Add(c.Name, c.Type, here, missing)
 	}
 	columns.Limit = 6
 	status := page.NewTable("Status codes", "#Status", "#Requests", "#Share", "~Meaning")
 	for _, c := range p.Status {
-		status.Add(c.Name, count(c.Count), percent(c.Share), c.Note)
+		status.Add(c.Name, words.Count(c.Count), words.Percent(c.Share), c.Note)
 	}
 	methods := page.NewTable("Methods", "Method", "#Requests", "#Share")
 	for _, c := range p.Methods {
-		methods.Add(clip(c.Name, 32), count(c.Count), percent(c.Share))
+		methods.Add(words.Clip(c.Name, 32), words.Count(c.Count), words.Percent(c.Share))
 	}
-	out := []page.Block{page.Paragraph(fmt.Sprintf("%s rows from %s to %s, on %d distinct days of %d; times are in %s.", count(p.Rows), p.First, p.Last, p.Days, p.CalendarDay, r.Zone)), files, page.Beside{distinct, status, methods, columns, reject}}
+	out := []page.Block{page.Paragraph(fmt.Sprintf("%s rows from %s to %s, on %d distinct days of %d; times are in %s.", words.Count(p.Rows), p.First, p.Last, p.Days, p.CalendarDay, r.Zone)), files, page.Beside{distinct, status, methods, columns, reject}}
 	if p.Latency != nil {
 		out = append(out, page.Paragraph(fmt.Sprintf("Response time: median %s, 95 in 100 within %s, 99 in 100 within %s (%s rows have one).", p.Latency["median"], p.Latency["p95"], p.Latency["p99"], p.Latency["rows"])))
 	}
@@ -168,7 +169,7 @@ func counts(caption, name string, list []Count, notes bool) *page.Table {
 	}
 	t := page.NewTable(caption, head...)
 	for _, c := range list {
-		row := []string{c.Name, count(c.Count), percent(c.Share), percent(ratio(c.Failed, c.Count))}
+		row := []string{c.Name, words.Count(c.Count), words.Percent(c.Share), words.Percent(words.Ratio(c.Failed, c.Count))}
 		if notes {
 			row = append(row, peakText(c.PeakMinute), peakText(c.PeakSecond), c.Country, c.Group)
 		}
@@ -183,7 +184,7 @@ func peakText(n int64) string {
 	if n == 0 {
 		return ""
 	}
-	return count(n)
+	return words.Count(n)
 }
 
 func (r *Result) trafficBlocks() []page.Block {
@@ -194,8 +195,8 @@ func (r *Result) trafficBlocks() []page.Block {
 		x := float64(i)
 		req = append(req, chart.Point{X: x, Y: float64(d.Requests)})
 		exp = append(exp, chart.Point{X: x, Y: d.Expected})
-		ratePts = append(ratePts, chart.Point{X: x, Y: ratio(d.Failed, d.Requests)})
-		days.Add(d.Date, d.Weekday, count(d.Requests), count(d.Expected), fmt.Sprintf("%+.1f", d.Z), count(d.Failed), percent(ratio(d.Failed, d.Requests)), count(d.Class[2]), count(d.Class[3]), count(d.Class[4]), count(d.Class[5]), strings.Join(d.Marks, ", "))
+		ratePts = append(ratePts, chart.Point{X: x, Y: words.Ratio(d.Failed, d.Requests)})
+		days.Add(d.Date, d.Weekday, words.Count(d.Requests), words.Count(d.Expected), fmt.Sprintf("%+.1f", d.Z), words.Count(d.Failed), words.Percent(words.Ratio(d.Failed, d.Requests)), words.Count(d.Class[2]), words.Count(d.Class[3]), words.Count(d.Class[4]), words.Count(d.Class[5]), strings.Join(d.Marks, ", "))
 		if len(d.Marks) > 0 {
 			days.Mark()
 			if len(marks) < 12 {
@@ -222,7 +223,7 @@ func (r *Result) trafficBlocks() []page.Block {
 	if len(r.Hours) > 0 {
 		hours := page.NewTable("Hours unlike the same hour of the same weekday", "Hour", "#Requests", "#Expected", "#Deviation", "#Errors")
 		for _, h := range r.Hours {
-			hours.Add(h.Hour+" h", count(h.Requests), count(h.Expected), fmt.Sprintf("%+.1f", h.Z), count(h.Failed))
+			hours.Add(h.Hour+" h", words.Count(h.Requests), words.Count(h.Expected), fmt.Sprintf("%+.1f", h.Z), words.Count(h.Failed))
 		}
 		hours.Limit = 12
 		out = append(out, hours)
@@ -258,11 +259,11 @@ func (r *Result) weekFigure() page.Block {
 			v := r.weekly[(i+1)%7][h]
 			if v != v {
 				cells = append(cells, chart.Cell{})
-				row = append(row, none)
+				row = append(row, words.None)
 				continue
 			}
 			cells = append(cells, chart.Cell{Text: chart.Short(math.Round(v)), Shade: v / max(most, 1)})
-			row = append(row, count(v))
+			row = append(row, words.Count(v))
 		}
 		m.Cells = append(m.Cells, cells)
 		data.Add(row...)
@@ -283,7 +284,7 @@ func (r *Result) outageBlocks() []page.Block {
 				kinds = append(kinds, s.Kind)
 			}
 		}
-		list.Add(in.Onset, in.End, length(in.Minutes), strings.Join(kinds, ", "), in.First)
+		list.Add(in.Onset, in.End, words.Minutes(in.Minutes), strings.Join(kinds, ", "), in.First)
 	}
 	out := []page.Block{list}
 	for i := range r.Incidents {
@@ -303,9 +304,9 @@ func (r *Result) incident(i int) []page.Block {
 	b := &in.Before
 	order := page.NewTable("In the order in which they began", "Sign", "From", "To", "#Minutes after the first", "~What was seen")
 	for _, s := range in.Order {
-		order.Add(s.Kind, s.From, s.To, count(s.Lead), s.Text)
+		order.Add(s.Kind, s.From, s.To, words.Count(s.Lead), s.Text)
 	}
-	out := []page.Block{page.Callout{Tone: "bad", Text: "**" + in.Onset + " to " + in.End + "** (" + length(in.Minutes) + "). " + in.First}, order}
+	out := []page.Block{page.Callout{Tone: "bad", Text: "**" + in.Onset + " to " + in.End + "** (" + words.Minutes(in.Minutes) + "). " + in.First}, order}
 	if n := len(in.days); n > 3 {
 		points := func(ys []float64) (p []chart.Point) {
 			for h, y := range ys {
@@ -321,9 +322,9 @@ func (r *Result) incident(i int) []page.Block {
 			data.Head = append(data.Head, "#"+in.dayNames[k])
 		}
 		for h := range 24 {
-			row := []string{fmt.Sprint(h), count(in.days[n-3][h])}
+			row := []string{fmt.Sprint(h), words.Count(in.days[n-3][h])}
 			for _, ys := range in.days[:n-3] {
-				row = append(row, count(ys[h]))
+				row = append(row, words.Count(ys[h]))
 			}
 			data.Add(row...)
 		}
@@ -332,31 +333,31 @@ func (r *Result) incident(i int) []page.Block {
 	if len(in.Errors) > 0 {
 		t := page.NewTable("Errors by hour and status", "Date", "#Hour", "#Status", "`Top endpoint", "~Top addresses", "#Count")
 		for _, e := range in.Errors {
-			t.Add(e.Date, fmt.Sprint(e.Hour), fmt.Sprint(e.Status), e.Endpoint, strings.Join(e.Addresses, ", "), count(e.Count))
+			t.Add(e.Date, fmt.Sprint(e.Hour), fmt.Sprint(e.Status), e.Endpoint, strings.Join(e.Addresses, ", "), words.Count(e.Count))
 		}
 		t.Limit = 20
 		out = append(out, t)
 		var l page.List
 		for _, c := range in.Codes {
 			if c.Note != "" {
-				l = append(l, fmt.Sprintf("**%s** (%s): %s", c.Name, count(c.Count), c.Note))
+				l = append(l, fmt.Sprintf("**%s** (%s): %s", c.Name, words.Count(c.Count), c.Note))
 			}
 		}
 		out = append(out, l)
 	}
 	before := page.NewTable(fmt.Sprintf("The %d hours before, against the same time of %d normal days", b.Hours, b.NormalDays), "Figure", "#Before", "#Normal")
-	before.Add("requests", count(b.Requests), count(b.Normal))
-	before.Add("fastest minute", count(b.PeakMinute), count(b.NormalPeak))
+	before.Add("requests", words.Count(b.Requests), words.Count(b.Normal))
+	before.Add("fastest minute", words.Count(b.PeakMinute), words.Count(b.NormalPeak))
 	if b.HasLatency {
-		before.Add("response time, median", seconds(b.Median), seconds(b.NormalMed))
-		before.Add("response time, 95 in 100", seconds(b.P95), seconds(b.NormalP95))
+		before.Add("response time, median", words.Seconds(b.Median), words.Seconds(b.NormalMed))
+		before.Add("response time, 95 in 100", words.Seconds(b.P95), words.Seconds(b.NormalP95))
 	}
 	if len(b.Addresses) == 0 {
 		out = append(out, before)
 	} else {
 		t := page.NewTable("Who asked in the hours before", "Address", "#Requests", "#Share", "Country", "Group")
 		for _, c := range b.Addresses {
-			t.Add(c.Name, count(c.Count), percent(c.Share), c.Country, c.Group)
+			t.Add(c.Name, words.Count(c.Count), words.Percent(c.Share), c.Country, c.Group)
 		}
 		t.Limit = 5
 		t.DropEmpty()
@@ -374,7 +375,7 @@ func (r *Result) incident(i int) []page.Block {
 
 func sentences(s []string) string {
 	if len(s) == 0 {
-		return none
+		return words.None
 	}
 	return strings.Join(s, "; ")
 }

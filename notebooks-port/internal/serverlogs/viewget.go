@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/notebooks-port/internal/page"
+	"sluice/notebooks-port/internal/words"
 	"sluice/serve/chart"
 )
 
@@ -16,11 +17,11 @@ func getTable(caption, name string, rows []GetRow, country bool) *page.Table {
 	head = append(head, "Attempts")
 	t := page.NewTable(caption, head...)
 	for _, g := range rows {
-		row := []string{g.Name, count(g.Success), count(g.Failure), percent(ratio(g.Failure, g.Failure+g.Success))}
+		row := []string{g.Name, words.Count(g.Success), words.Count(g.Failure), words.Percent(words.Ratio(g.Failure, g.Failure+g.Success))}
 		if country {
-			targets := none
+			targets := words.None
 			if g.Targets > 0 {
-				targets = count(g.Targets)
+				targets = words.Count(g.Targets)
 			}
 			row = append(row, targets, g.Country, g.Group)
 		}
@@ -44,10 +45,10 @@ func (r *Result) getBlocks() []page.Block {
 	for i, d := range r.Days {
 		ok = append(ok, chart.Point{X: float64(i), Y: float64(d.GetOK)})
 		bad = append(bad, chart.Point{X: float64(i), Y: float64(d.GetFail)})
-		days.Add(d.Date, count(d.GetOK), count(d.GetFail), percent(ratio(d.GetFail, d.GetOK+d.GetFail)))
+		days.Add(d.Date, words.Count(d.GetOK), words.Count(d.GetFail), words.Percent(words.Ratio(d.GetFail, d.GetOK+d.GetFail)))
 	}
 	out := []page.Block{
-		page.Paragraph(fmt.Sprintf("A GET request succeeds if its status is one of **%s**. %s succeeded and %s failed (%s), at %s distinct endpoints.", r.Success, count(g.Success), count(g.Failure), percent(ratio(g.Failure, g.Failure+g.Success)), count(g.FailTargets))),
+		page.Paragraph(fmt.Sprintf("A GET request succeeds if its status is one of **%s**. %s succeeded and %s failed (%s), at %s distinct endpoints.", r.Success, words.Count(g.Success), words.Count(g.Failure), words.Percent(words.Ratio(g.Failure, g.Failure+g.Success)), words.Count(g.FailTargets))),
 		page.Figure{Wide: true, Caption: "GET requests by day.", Data: days, SVG: chart.Line{Head: chart.Head{ID: "gets", Title: "GET requests by day", Desc: "Two lines: successful and failed GET requests of each day", Size: chart.Size{Width: 960, Height: 280}}, X: chart.Axis{Label: "days since " + r.Days[0].Date}, Y: chart.Axis{Label: "GET requests"}, Series: []chart.Series{{Name: "failure", Colour: 2, Points: bad}, {Name: "success", Colour: 3, Points: ok}}}.SVG()},
 	}
 	if len(g.Spikes) > 0 {
@@ -58,14 +59,14 @@ func (r *Result) getBlocks() []page.Block {
 		out = append(out, t)
 	}
 	if len(g.NeverOK) > 0 {
-		out = append(out, page.Callout{Tone: "note", Text: fmt.Sprintf("**%s failed %s times or more without a single success.** Such addresses are programs: bots, or clients that are set up wrongly.", plural(int64(len(g.NeverOK)), "address", "addresses"), count(neverOK))},
+		out = append(out, page.Callout{Tone: "note", Text: fmt.Sprintf("**%s failed %s times or more without a single success.** Such addresses are programs: bots, or clients that are set up wrongly.", words.Plural(int64(len(g.NeverOK)), "address", "addresses"), words.Count(neverOK))},
 			getTable("Addresses that never succeeded", "Address", g.NeverOK, true))
 	}
 	out = append(out, getTable("Addresses by failures", "Address", g.Addresses, true), getTable("Addresses by successes", "Address", g.BySuccess, true))
 	if len(g.Countries) > 0 {
 		t := page.NewTable("Countries", "Country", "#Success", "#Failure", "#Failure rate", "#Endpoints that failed")
 		for _, c := range g.Countries {
-			t.Add(c.Name, count(c.Success), count(c.Failure), percent(ratio(c.Failure, c.Failure+c.Success)), count(c.Targets))
+			t.Add(c.Name, words.Count(c.Success), words.Count(c.Failure), words.Percent(words.Ratio(c.Failure, c.Failure+c.Success)), words.Count(c.Targets))
 		}
 		t.Limit = 10
 		out = append(out, t)
@@ -77,7 +78,7 @@ func (r *Result) getBlocks() []page.Block {
 		}
 		t := page.NewTable(caption, key, "`Endpoint", "#Requests", "Attempts")
 		for _, c := range rows {
-			t.Add(c.Key, c.Endpoint, count(c.Count), c.Attack)
+			t.Add(c.Key, c.Endpoint, words.Count(c.Count), c.Attack)
 			if c.Attack != "" {
 				t.Mark()
 			}
@@ -92,14 +93,14 @@ func (r *Result) getBlocks() []page.Block {
 	if len(g.BusyDays) > 0 {
 		t := page.NewTable("Days with unusually many successes", "Date", "#Success", "#Deviation")
 		for _, b := range g.BusyDays {
-			t.Add(b.Date, count(b.Success), fmt.Sprintf("%+.1f", b.Z))
+			t.Add(b.Date, words.Count(b.Success), fmt.Sprintf("%+.1f", b.Z))
 		}
 		out = append(out, t)
 	}
 	if len(g.Mismatches) > 0 {
 		t := page.NewTable("Endpoints asked with a method that they do not take", "`Endpoint", "Method", "#Requests", "#Success", "#Refused (405, 501)", "Served by")
 		for _, m := range g.Mismatches {
-			t.Add(m.Endpoint, m.Method, count(m.Requests), count(m.OK), count(m.Refused), m.Served)
+			t.Add(m.Endpoint, m.Method, words.Count(m.Requests), words.Count(m.OK), words.Count(m.Refused), m.Served)
 		}
 		t.Limit = 10
 		out = append(out, t)
@@ -128,13 +129,13 @@ func (r *Result) attackBlocks() []page.Block {
 	}
 	classes := page.NewTable("What was attempted, and how it was answered", "Kind", "#Requests", "#Addresses", "#Answered 2xx", "#As usual", "#Otherwise", "#Likely success", "~Techniques")
 	for _, c := range a.Classes {
-		classes.Add(c.Name, count(c.Requests), count(c.Addresses), count(c.Answered), count(c.AsUsual), count(c.Differs), count(c.Likely), strings.Join(c.Techniques, ", "))
+		classes.Add(c.Name, words.Count(c.Requests), words.Count(c.Addresses), words.Count(c.Answered), words.Count(c.AsUsual), words.Count(c.Differs), words.Count(c.Likely), strings.Join(c.Techniques, ", "))
 	}
 	out = append(out, triage, classes)
 	if len(a.Answered) > 0 {
 		t := page.NewTable("Attempts that were answered with 2xx", "`Target", "Kind", "#Answered", "#Size", "#Usual size", "Outcome", "~Why")
 		for _, row := range a.Answered {
-			t.Add(row.Target, row.Class, count(row.Answered), bytesText(row.Size), bytesText(row.Usual), row.Outcome, row.Why)
+			t.Add(row.Target, row.Class, words.Count(row.Answered), words.Bytes(row.Size), words.Bytes(row.Usual), row.Outcome, row.Why)
 			if row.Outcome == outcomeLikely {
 				t.Mark()
 			}
@@ -146,9 +147,9 @@ func (r *Result) attackBlocks() []page.Block {
 	for _, row := range a.Targets {
 		var st []string
 		for _, s := range row.Status {
-			st = append(st, s.Name+"×"+count(s.Count))
+			st = append(st, s.Name+"×"+words.Count(s.Count))
 		}
-		t.Add(row.Decoded, row.Class, strings.Join(row.Techniques, ", "), count(row.Requests), count(row.Addresses), strings.Join(st, " "), row.Outcome)
+		t.Add(row.Decoded, row.Class, strings.Join(row.Techniques, ", "), words.Count(row.Requests), words.Count(row.Addresses), strings.Join(st, " "), row.Outcome)
 	}
 	t.Limit = 15
 	out = append(out, t, page.Heading("The kinds of attempts"))
@@ -164,7 +165,7 @@ func (r *Result) attackBlocks() []page.Block {
 		s := &a.Dossiers[i]
 		tl := page.NewTable("Timeline", "Time", "Method", "`Target, decoded", "#Status", "#Times", "#Size", "Kind")
 		for _, e := range s.Timeline {
-			tl.Add(e.Time, e.Method, e.Target, fmt.Sprint(e.Status), count(e.Count), bytesText(e.Size), e.Class)
+			tl.Add(e.Time, e.Method, e.Target, fmt.Sprint(e.Status), words.Count(e.Count), words.Bytes(e.Size), e.Class)
 			if e.Class != "" {
 				tl.Mark()
 			}
@@ -172,7 +173,7 @@ func (r *Result) attackBlocks() []page.Block {
 		tl.Limit = 25
 		var phases []string
 		for _, p := range s.Phases {
-			phases = append(phases, fmt.Sprintf("%s (%s, from %s)", p.Name, plural(p.Requests, "request", "requests"), p.From))
+			phases = append(phases, fmt.Sprintf("%s (%s, from %s)", p.Name, words.Plural(p.Requests, "request", "requests"), p.From))
 		}
 		var facts page.List
 		from := ""
@@ -182,17 +183,17 @@ func (r *Result) attackBlocks() []page.Block {
 		if s.Group != "" {
 			from += ", group " + s.Group
 		}
-		facts = append(facts, fmt.Sprintf("%s requests from %s to %s%s; %s, %s", count(s.Requests), s.First, s.Last, from, plural(s.Attempts, "attempt", "attempts"), s.Classes),
+		facts = append(facts, fmt.Sprintf("%s requests from %s to %s%s; %s, %s", words.Count(s.Requests), s.First, s.Last, from, words.Plural(s.Attempts, "attempt", "attempts"), s.Classes),
 			"**"+s.State+"**: "+strings.Join(s.Reasons, "; "))
 		if s.Peak > 0 {
-			facts = append(facts, fmt.Sprintf("at most %s in a minute and %s in a second", plural(s.Peak, "request", "requests"), plural(s.PeakSec, "request", "requests")))
+			facts = append(facts, fmt.Sprintf("at most %s in a minute and %s in a second", words.Plural(s.Peak, "request", "requests"), words.Plural(s.PeakSec, "request", "requests")))
 		}
 		facts = append(facts, "phases: "+strings.Join(phases, "; "), "agents: "+strings.Join(s.Agents, " | "))
 		blocks := []page.Block{facts, tl}
 		if s.Omitted > 0 {
-			blocks = append(blocks, page.Paragraph(fmt.Sprintf("%s of the timeline are left out.", plural(int64(s.Omitted), "row", "rows"))))
+			blocks = append(blocks, page.Paragraph(fmt.Sprintf("%s of the timeline are left out.", words.Plural(int64(s.Omitted), "row", "rows"))))
 		}
-		out = append(out, page.Details{Summary: fmt.Sprintf("%s: %s (%s)", s.Address, s.State, plural(s.Attempts, "attempt", "attempts")), Blocks: blocks})
+		out = append(out, page.Details{Summary: fmt.Sprintf("%s: %s (%s)", s.Address, s.State, words.Plural(s.Attempts, "attempt", "attempts")), Blocks: blocks})
 	}
 	return out
 }
@@ -205,7 +206,7 @@ func (r *Result) recommendationBlocks() []page.Block {
 	for i, rec := range r.Recommendations {
 		t := page.NewTable("The rows behind it", "`What", "#Count", "~Which")
 		for _, c := range rec.Rows {
-			t.Add(c.Name, count(c.Count), c.Note)
+			t.Add(c.Name, words.Count(c.Count), c.Note)
 		}
 		t.Limit = 8
 		var code []page.Block
