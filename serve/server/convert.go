@@ -24,16 +24,17 @@ const (
 type scoreParts struct {
 	score         pb.IpScore
 	asOf, expires timestamppb.Timestamp
+	decisionParts
 }
 
-// ipScore is a feed's line as the API gives it. It shares nothing with l.
-func ipScore(l *feed.Line) *pb.IpScore {
+// ipScore is a feed's line as the API gives it, without what holds for it, which
+// has its place beside it. It shares nothing with l.
+func ipScore(l *feed.Line) (*pb.IpScore, *decisionParts) {
 	p := &scoreParts{}
 	s := &p.score
 	name := ipsPrefix + l.IP.String()
 	s.Name, s.Ip = name, name[len(ipsPrefix):]
 	s.Confidence = l.Confidence
-	s.Verdict = verdictOf(l.Verdict)
 	s.ModelVersion = l.ModelVersion
 	p.asOf.Seconds, p.expires.Seconds = l.AsOf.Unix(), l.ExpiresAt.Unix()
 	s.AsOf, s.ExpireTime = &p.asOf, &p.expires
@@ -56,7 +57,7 @@ func ipScore(l *feed.Line) *pb.IpScore {
 			s.Windows[i] = w
 		}
 	}
-	return s
+	return s, &p.decisionParts
 }
 
 // fillReason fills r; at holds the value, unless it is missing.
@@ -66,18 +67,6 @@ func fillReason(r *pb.Reason, feature string, value, contribution float64, at *f
 		*at = value
 		r.Value = at
 	}
-}
-
-func verdictOf(v feed.Verdict) pb.Verdict {
-	switch v {
-	case feed.Abusive:
-		return pb.Verdict_VERDICT_ABUSIVE
-	case feed.NotAbusive:
-		return pb.Verdict_VERDICT_NOT_ABUSIVE
-	case feed.Abstain:
-		return pb.Verdict_VERDICT_ABSTAIN
-	}
-	return pb.Verdict_VERDICT_UNSPECIFIED
 }
 
 // timestamp is t, or nil where there is none.

@@ -7,8 +7,9 @@ const ProtocolVersion = 1
 type Event struct {
 	Config  *ConfigEvent  `json:"config,omitempty"` // first
 	Serving *ServingEvent `json:"serving,omitempty"`
-	Feed    *FeedEvent    `json:"feed,omitempty"`  // a feed was loaded
-	Model   *ModelEvent   `json:"model,omitempty"` // a champion was loaded
+	Feed    *FeedEvent    `json:"feed,omitempty"`   // a feed was loaded
+	Model   *ModelEvent   `json:"model,omitempty"`  // a champion was loaded
+	Policy  *PolicyEvent  `json:"policy,omitempty"` // what people say was read
 	Warning *WarningEvent `json:"warning,omitempty"`
 	Drained *DrainedEvent `json:"drained,omitempty"` // last, when the end was asked for
 	Error   *ErrorEvent   `json:"error,omitempty"`   // last, when it did not end well
@@ -37,6 +38,14 @@ type FeedEvent struct {
 // ModelEvent says which champion scores from now on; "" is none.
 type ModelEvent struct {
 	Version string `json:"version"`
+}
+
+// PolicyEvent says what counts, from now on, beside the model.
+type PolicyEvent struct {
+	Overrides       int `json:"overrides"` // in force
+	RanOut          int `json:"ran_out"`   // lines to clear away
+	CrawlerPrefixes int `json:"crawler_prefixes"`
+	SharedPrefixes  int `json:"shared_prefixes"`
 }
 
 // WarningEvent is something a person should know that did not stop the service.

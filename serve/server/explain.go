@@ -68,13 +68,14 @@ func (s *service) ExplainIp(ctx context.Context, q *pb.ExplainIpRequest) (*pb.Ex
 	if err != nil {
 		return nil, err
 	}
-	a := &pb.ExplainIpResponse{IpScore: ipScore(&line)}
+	r := s.rulings.at(time.Now())
+	a := &pb.ExplainIpResponse{IpScore: r.score(&line, r.check(ctx, ip, ""))}
 	for i, w := range line.Windows {
-		r := findRow(rows, &w)
-		if r == nil {
+		row := findRow(rows, &w)
+		if row == nil {
 			return nil, fault.New(fault.NotFound, "the store no longer holds the row of window %q; the feed's reasons still stand in GetIpScore", w.Attack)
 		}
-		e, err := explainRow(m, r)
+		e, err := explainRow(m, row)
 		if err != nil {
 			return nil, err
 		}

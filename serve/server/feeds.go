@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -109,6 +110,7 @@ func (s *service) ListFeedChanges(ctx context.Context, q *pb.ListFeedChangesRequ
 		return nil, err
 	}
 	defer older.release()
+	r := s.rulings.at(time.Now())
 	a := &pb.ListFeedChangesResponse{}
 	err = feed.Diff(ctx, older.Index, newer.Index, from, func(c feed.Change) bool {
 		if len(a.Changes) == size {
@@ -117,7 +119,7 @@ func (s *service) ListFeedChanges(ctx context.Context, q *pb.ListFeedChangesRequ
 		}
 		m := &pb.FeedChange{Ip: c.IP.String(), Kind: changeKind(c.Kind)}
 		if c.Line != nil {
-			m.IpScore = ipScore(c.Line)
+			m.IpScore = r.score(c.Line, r.check(ctx, c.IP, ""))
 		}
 		a.Changes = append(a.Changes, m)
 		return true

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -14,6 +15,7 @@ import (
 	"sluice/featurestore/row"
 	pb "sluice/proto/sluice/v1"
 	"sluice/serve/feed"
+	"sluice/serve/policy"
 )
 
 // maxBatch is the greatest number of addresses in one call.
@@ -28,22 +30,27 @@ type service struct {
 	rows    RowSource
 	threads int
 	metrics *metrics
+	rulings *rulings
 }
 
 var linePool = sync.Pool{New: func() any { return new(feed.Line) }}
 
-// lookup finds one address in a feed.
-func (l *loadedFeed) lookup(ip netip.Addr) (*pb.IpScore, error) {
+// lookup finds one address in a feed, or among what people said; check tells
+// whether it is a crawler.
+func (l *loadedFeed) lookup(r *ruling, ip netip.Addr, check policy.Verification) (*pb.IpScore, error) {
 	line := linePool.Get().(*feed.Line)
 	defer linePool.Put(line)
 	found, err := l.Lookup(ip, line)
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, errUnknownIP(ip, l.Date())
+	if found {
+		return r.score(line, check), nil
 	}
-	return ipScore(line), nil
+	if s := r.spoken(ip, check); s != nil {
+		return s, nil
+	}
+	return nil, errUnknownIP(ip, l.Date())
 }
 
 func errUnknownIP(ip netip.Addr, d feed.Date) error {
@@ -51,9 +58,12 @@ func errUnknownIP(ip netip.Addr, d feed.Date) error {
 }
 
 // GetIpScore gives the stored score of one address.
-func (s *service) GetIpScore(_ context.Context, q *pb.GetIpScoreRequest) (*pb.IpScore, error) {
+func (s *service) GetIpScore(ctx context.Context, q *pb.GetIpScoreRequest) (*pb.IpScore, error) {
 	ip, err := parseIPName("name", q.GetName())
 	if err != nil {
+		return nil, err
+	}
+	if err := checkAgent("user_agent", q.GetUserAgent()); err != nil {
 		return nil, err
 	}
 	l, err := s.feeds.acquire()
@@ -61,11 +71,12 @@ func (s *service) GetIpScore(_ context.Context, q *pb.GetIpScoreRequest) (*pb.Ip
 		return nil, err
 	}
 	defer l.release()
-	return l.lookup(ip)
+	r := s.rulings.at(time.Now())
+	return l.lookup(&r, ip, r.check(ctx, ip, q.GetUserAgent()))
 }
 
 // BatchGetIpScores gives the stored scores of many addresses, or an error.
-func (s *service) BatchGetIpScores(_ context.Context, q *pb.BatchGetIpScoresRequest) (*pb.BatchGetIpScoresResponse, error) {
+func (s *service) BatchGetIpScores(ctx context.Context, q *pb.BatchGetIpScoresRequest) (*pb.BatchGetIpScoresResponse, error) {
 	if err := batchSize("names", len(q.GetNames())); err != nil {
 		return nil, err
 	}
@@ -81,9 +92,10 @@ func (s *service) BatchGetIpScores(_ context.Context, q *pb.BatchGetIpScoresRequ
 		return nil, err
 	}
 	defer l.release()
+	r := s.rulings.at(time.Now())
 	a := &pb.BatchGetIpScoresResponse{IpScores: make([]*pb.IpScore, len(ips))}
 	for i, ip := range ips {
-		if a.IpScores[i], err = l.lookup(ip); err != nil {
+		if a.IpScores[i], err = l.lookup(&r, ip, r.check(ctx, ip, "")); err != nil {
 			if fault.Is(err, fault.NotFound) {
 				err = fault.Field(fault.NotFound, indexed("names", i), "%w; LookupIps answers for each address alone", err)
 			}
@@ -98,8 +110,11 @@ func (s *service) BatchGetIpScores(_ context.Context, q *pb.BatchGetIpScoresRequ
 var statusOK = &statuspb.Status{}
 
 // LookupIps gives one result an address.
-func (s *service) LookupIps(_ context.Context, q *pb.LookupIpsRequest) (*pb.LookupIpsResponse, error) {
+func (s *service) LookupIps(ctx context.Context, q *pb.LookupIpsRequest) (*pb.LookupIpsResponse, error) {
 	if err := batchSize("ips", len(q.GetIps())); err != nil {
+		return nil, err
+	}
+	if err := checkAgents(q.GetUserAgents(), len(q.GetIps())); err != nil {
 		return nil, err
 	}
 	l, err := s.feeds.acquire()
@@ -107,13 +122,19 @@ func (s *service) LookupIps(_ context.Context, q *pb.LookupIpsRequest) (*pb.Look
 		return nil, err
 	}
 	defer l.release()
+	rule := s.rulings.at(time.Now())
+	ips, wrong := make([]netip.Addr, len(q.GetIps())), make([]error, len(q.GetIps()))
+	for i, text := range q.GetIps() {
+		ips[i], wrong[i] = parseIP(indexed("ips", i), text)
+	}
+	checks := rule.checkAll(ctx, ips, q.GetUserAgents())
 	a := &pb.LookupIpsResponse{Results: make([]*pb.LookupIpResult, len(q.GetIps()))}
 	for i, text := range q.GetIps() {
 		r := &pb.LookupIpResult{Ip: text, Status: statusOK}
 		a.Results[i] = r
-		ip, err := parseIP(indexed("ips", i), text)
+		err := wrong[i]
 		if err == nil {
-			r.IpScore, err = l.lookup(ip)
+			r.IpScore, err = l.lookup(&rule, ips[i], checks[i])
 		}
 		if err != nil {
 			r.Status = toStatus(err).Proto()
@@ -173,6 +194,7 @@ func (s *service) ListIpScores(ctx context.Context, q *pb.ListIpScoresRequest) (
 	a := &pb.ListIpScoresResponse{}
 	line := linePool.Get().(*feed.Line)
 	defer linePool.Put(line)
+	r := s.rulings.at(time.Now())
 	c := l.Cursor(from)
 	for seen := 0; c.Next(line); seen++ {
 		if len(a.IpScores) == size || seen == maxScan {
@@ -182,8 +204,9 @@ func (s *service) ListIpScores(ctx context.Context, q *pb.ListIpScoresRequest) (
 		if seen%4096 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		d := r.settle(line)
 		if match(line) {
-			a.IpScores = append(a.IpScores, ipScore(line))
+			a.IpScores = append(a.IpScores, r.settled(line, &d, r.check(ctx, line.IP, "")))
 		}
 	}
 	return a, c.Err()
@@ -212,12 +235,14 @@ func (s *service) GetPrefixScores(ctx context.Context, q *pb.GetPrefixScoresRequ
 	line := linePool.Get().(*feed.Line)
 	defer linePool.Put(line)
 	last := lastAddr(p)
+	r := s.rulings.at(time.Now())
 	c := l.Cursor(p.Addr())
 	sub := p.Addr().Is6() && p.Bits() < 64
 	for seen := 0; c.Next(line) && line.IP.Compare(last) <= 0; seen++ {
 		if seen%4096 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		d := r.settle(line)
 		count(a.RollUp, line)
 		if sub {
 			if s := subprefix(a, line.IP); s != nil {
@@ -227,14 +252,14 @@ func (s *service) GetPrefixScores(ctx context.Context, q *pb.GetPrefixScoresRequ
 		switch {
 		case from.IsValid() && line.IP.Less(from) || a.NextPageToken != "":
 		case len(a.Members) < size:
-			a.Members = append(a.Members, ipScore(line))
+			a.Members = append(a.Members, r.settled(line, &d, r.check(ctx, line.IP, "")))
 		default:
 			a.NextPageToken = nextToken(query, l, line.IP)
 		}
 	}
-	for _, r := range append(a.Subprefixes, a.RollUp) {
-		if r.MemberCount > 0 {
-			r.MeanConfidence /= float64(r.MemberCount)
+	for _, u := range append(a.Subprefixes, a.RollUp) {
+		if u.MemberCount > 0 {
+			u.MeanConfidence /= float64(u.MemberCount)
 		}
 	}
 	return a, c.Err()

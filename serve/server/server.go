@@ -18,6 +18,7 @@ import (
 	"sluice/featurestore/fault"
 	"sluice/proto/inference"
 	pb "sluice/proto/sluice/v1"
+	"sluice/serve/policy"
 )
 
 // Version is the service's version, as clients see it.
@@ -37,6 +38,10 @@ type Config struct {
 	Events  func(Event)   // nil: nobody listens; called from one goroutine at a time
 	Models  Models        // nil: the versions of the home's registry
 	Rows    RowSource     // nil: the home's feature store
+
+	Policy   policy.Files    // what people say beside the model; read again when it changes
+	Appeal   string          // how to ask for another decision; stands in the answer for a listed address
+	Resolver policy.Resolver // verifies crawlers by name; nil: by their published ranges alone
 }
 
 // Defaults of Config.
@@ -63,7 +68,7 @@ type Server struct {
 	httpAt   net.Listener
 	draining atomic.Bool
 
-	lastFeedError, lastModelError string
+	lastErrors map[string]string // the last failure of each thing that is loaded again
 }
 
 // New loads what the home holds and listens; nothing is answered before Run. A
@@ -92,7 +97,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if st, err := os.Stat(c.Dir); err != nil || !st.IsDir() {
 		return nil, fault.Field(fault.NotFound, "dir", "there is no home at %q; train run --dir makes one", c.Dir)
 	}
-	s := &Server{config: c, log: c.Log, feeds: newFeedStore(c.Dir)}
+	s := &Server{config: c, log: c.Log, feeds: newFeedStore(c.Dir), lastErrors: map[string]string{}}
 	if c.Tokens != "" {
 		var err error
 		if s.guard, err = readTokens(c.Tokens); err != nil {
@@ -111,7 +116,11 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		c.Rows = newStoreRows(c.Dir)
 	}
 	s.metrics = newMetrics(s.feeds, models)
-	s.service = &service{feeds: s.feeds, models: models, rows: c.Rows, threads: c.Threads, metrics: s.metrics}
+	said, err := newRulings(&c)
+	if err != nil {
+		return nil, err
+	}
+	s.service = &service{feeds: s.feeds, models: models, rows: c.Rows, threads: c.Threads, metrics: s.metrics, rulings: said}
 	s.grpc, s.health = newGRPC(s)
 	handler, err := newHTTP(s)
 	if err != nil {
@@ -172,6 +181,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		ended <- err
 	}()
+	s.policyEvent()
 	s.config.Events(Event{Serving: &ServingEvent{GRPC: s.GRPCAddr(), HTTP: s.HTTPAddr()}})
 	s.log.Info("serving", "grpc", s.GRPCAddr(), "http", s.HTTPAddr(), "tokens", s.guard != nil)
 
@@ -228,16 +238,17 @@ func (s *Server) refresh(ctx context.Context) {
 	if fault.Is(err, fault.NotFound) {
 		err = nil // no feed yet
 	}
-	s.reloaded("feed", changed, err, &s.lastFeedError)
+	s.reloaded("feed", changed, err)
 	if changed {
 		if l, err := s.feeds.acquire(); err == nil {
 			s.config.Events(Event{Feed: &FeedEvent{Date: string(l.Date()), Rows: l.Len(), ModelVersion: l.desc.ModelVersion}})
 			l.release()
 		}
 	}
+	s.refreshPolicy()
 	if s.home != nil {
 		changed, err := s.home.refresh()
-		s.reloaded("model", changed, err, &s.lastModelError)
+		s.reloaded("model", changed, err)
 		if changed {
 			s.config.Events(Event{Model: &ModelEvent{Version: s.home.Champion()}})
 		}
@@ -254,15 +265,15 @@ func (s *Server) refresh(ctx context.Context) {
 }
 
 // reloaded counts and reports a load, or a failure that was not reported yet.
-func (s *Server) reloaded(what string, changed bool, err error, last *string) {
+func (s *Server) reloaded(what string, changed bool, err error) {
 	switch {
-	case err != nil && err.Error() != *last:
-		*last = err.Error()
+	case err != nil && err.Error() != s.lastErrors[what]:
+		s.lastErrors[what] = err.Error()
 		s.metrics.reloads.WithLabelValues(what, "failed").Inc()
 		s.log.Error("not loaded; what served goes on", "what", what, "error", err.Error())
 		s.config.Events(Event{Warning: &WarningEvent{Message: "the new " + what + " is not loaded: " + err.Error()}})
 	case err == nil:
-		*last = ""
+		s.lastErrors[what] = ""
 		if changed {
 			s.metrics.reloads.WithLabelValues(what, "loaded").Inc()
 			s.log.Info("loaded", "what", what)

@@ -25,6 +25,7 @@ import (
 
 	pb "sluice/proto/sluice/v1"
 	"sluice/serve/feed"
+	"sluice/serve/policy"
 	"sluice/serve/server/client"
 )
 
@@ -70,8 +71,13 @@ func TestGetIpScore(t *testing.T) {
 	}
 }
 
-// Nothing of a line is lost on its way through the API's messages.
+// Nothing of a line is lost on its way through the API's messages, whatever
+// people say of it.
 func TestIpScoreRoundTrip(t *testing.T) {
+	said, err := policy.New(policy.Rules{Overrides: []policy.Override{{Prefix: netip.MustParsePrefix("192.0.2.1/32"), Action: policy.Flag, Author: "a", Reason: "r"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.Float64Range(0, 1)
 		seconds := rapid.Map(rapid.Int64Range(-60_000_000_000, 250_000_000_000), func(s int64) time.Time { return time.Unix(s, 0).UTC() })
@@ -88,7 +94,11 @@ func TestIpScoreRoundTrip(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "windows") {
 			l.Windows = append(l.Windows, feed.Window{Attack: rapid.String().Draw(t, "attack"), Start: seconds.Draw(t, "start"), End: seconds.Draw(t, "end"), Confidence: unit.Draw(t, "window")})
 		}
-		m := ipScore(&l)
+		r := ruling{&rulings{appeal: "ask@example.org"}, nobody, asOf}
+		if rapid.Bool().Draw(t, "overridden") {
+			r.policy = said
+		}
+		m := r.score(&l, policy.Verification{})
 		b, err := proto.Marshal(m)
 		if err != nil {
 			t.Skip("text that is not UTF-8")

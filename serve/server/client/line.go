@@ -19,7 +19,12 @@ func Line(s *pb.IpScore) (feed.Line, error) {
 		IP: ip, Confidence: s.GetConfidence(), ModelVersion: s.GetModelVersion(),
 		AsOf: s.GetAsOf().AsTime(), ExpiresAt: s.GetExpireTime().AsTime(),
 	}
-	switch s.GetVerdict() {
+	// The feed's line holds what the model said, whatever people said since.
+	verdict := s.GetVerdict()
+	if d := s.GetDecision(); d != nil {
+		verdict = d.GetScored()
+	}
+	switch verdict {
 	case pb.Verdict_VERDICT_ABUSIVE:
 		l.Verdict = feed.Abusive
 	case pb.Verdict_VERDICT_NOT_ABUSIVE:
@@ -27,7 +32,7 @@ func Line(s *pb.IpScore) (feed.Line, error) {
 	case pb.Verdict_VERDICT_ABSTAIN:
 		l.Verdict = feed.Abstain
 	default:
-		return feed.Line{}, fault.Field(fault.Invalid, "verdict", "verdict %v is not known", s.GetVerdict())
+		return feed.Line{}, fault.Field(fault.Invalid, "verdict", "verdict %v is not known", verdict)
 	}
 	for _, r := range s.GetReasons() {
 		v := math.NaN()
