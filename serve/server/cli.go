@@ -44,7 +44,20 @@ func (o *settings) flags() *flag.FlagSet {
 	fs.StringVar(&o.config.Dir, "dir", "./sluice", "the home `DIR` to serve: its feeds and its registry")
 	fs.StringVar(&o.config.GRPC, "grpc", DefaultGRPC, "`ADDRESS` on which to answer gRPC")
 	fs.StringVar(&o.config.HTTP, "http", DefaultHTTP, "`ADDRESS` on which to answer REST")
-	fs.StringVar(&o.config.Tokens, "tokens", "", "token `FILE`, lines of NAME ROLE[,ROLE...] TOKEN with roles score, feed, admin; without it only loopback addresses are served")
+	fs.StringVar(&o.config.Tokens, "tokens", "", "token `FILE`, lines of NAME ROLE[,ROLE...] TOKEN with roles score, feed, page, admin, read again when it changes; without it only loopback addresses are served")
+	fs.StringVar(&o.config.TLS.Cert, "tls-cert", "", "certificate `FILE` of both ports, PEM; read again when it changes")
+	fs.StringVar(&o.config.TLS.Key, "tls-key", "", "the certificate's key `FILE`, PEM")
+	fs.StringVar(&o.config.TLS.ClientCA, "client-ca", "", "authorities `FILE`, PEM, of which callers have to show a certificate")
+	fs.BoolVar(&o.config.Plaintext, "plaintext", false, "let tokens travel beyond loopback without TLS, where something in front speaks it")
+	fs.StringVar(&o.config.Health, "health", "", "`ADDRESS` of a port for probes: /healthz and /readyz, a yes or no, without TLS or token")
+	fs.IntVar(&o.config.Limits.Rows, "limit-rows", 0, "rows `N` a second that a caller may have scored or looked up in batches; 0 is no limit")
+	fs.Int64Var(&o.config.Limits.Bytes, "limit-bytes", 0, "bytes `N` a second that a caller may send and receive; 0 is no limit")
+	fs.IntVar(&o.config.Limits.Calls, "limit-calls", DefaultCalls, "calls `N` at a time, streams included, that a caller may make; 0 is no limit")
+	fs.DurationVar(&o.config.Limits.CallTime, "call-time", DefaultCallTime, "how long (`TIME`) a call may take")
+	fs.DurationVar(&o.config.Limits.StreamTime, "stream-time", DefaultStreamTime, "how long (`TIME`) a stream or the download of a feed may take")
+	fs.IntVar(&o.config.Connections, "connections", DefaultConnections, "connections `N` to each port; more are closed at once")
+	fs.StringVar(&o.config.Audit, "audit", "", "`FILE` to append to who asked for what, a JSON object a call, addresses masked")
+	fs.BoolVar(&o.config.AuditAddresses, "audit-addresses", false, "leave addresses in the audit log whole")
 	fs.IntVar(&o.config.Threads, "threads", 0, "threads `N` for a call that scores rows; 0 is all processors")
 	fs.DurationVar(&o.config.Drain, "drain", DefaultDrain, "how long (`TIME`) calls in flight may take once the end is asked for")
 	fs.DurationVar(&o.config.Poll, "poll", DefaultPoll, "how often (`TIME`) the home is looked at for a new feed or champion")
@@ -99,6 +112,12 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 		return fault.Field(fault.Usage, "threads", "--threads %d: want 0 (all processors) or more", o.config.Threads)
 	case o.config.Drain <= 0:
 		return fault.Field(fault.Usage, "drain", "--drain %v: want a time above 0", o.config.Drain)
+	case o.config.Limits.Rows < 0 || o.config.Limits.Bytes < 0 || o.config.Limits.Calls < 0:
+		return fault.Field(fault.Usage, "limit-rows", "--limit-rows, --limit-bytes and --limit-calls: want 0 (no limit) or more")
+	case o.config.Limits.CallTime <= 0 || o.config.Limits.StreamTime <= 0:
+		return fault.Field(fault.Usage, "call-time", "--call-time %v, --stream-time %v: want times above 0", o.config.Limits.CallTime, o.config.Limits.StreamTime)
+	case o.config.Connections <= 0:
+		return fault.Field(fault.Usage, "connections", "--connections %d: want 1 or more", o.config.Connections)
 	case o.config.Poll <= 0:
 		return fault.Field(fault.Usage, "poll", "--poll %v: want a time above 0", o.config.Poll)
 	}
@@ -158,14 +177,7 @@ func configCommand(command string, o *settings, fs *flag.FlagSet, stdout io.Writ
 		})
 		return nil
 	}
-	var g *guard
-	if o.config.Tokens != "" {
-		var err error
-		if g, err = readTokens(o.config.Tokens); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(checkBind("grpc", o.config.GRPC, g), checkBind("http", o.config.HTTP, g)); err != nil {
+	if _, _, err := o.config.check(); err != nil {
 		return err
 	}
 	if st, err := os.Stat(o.config.Dir); err != nil || !st.IsDir() {

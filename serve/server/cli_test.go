@@ -56,7 +56,7 @@ func TestCommandLine(t *testing.T) {
 	var b strings.Builder
 	for _, line := range []string{
 		"--help", "config print", "config print --config good.yaml --http 127.0.0.1:81", "config check --config good.yaml",
-		"config check --config open.yaml", "config check --config open.yaml --tokens tokens", "config check --config empty.yaml",
+		"config check --config open.yaml", "config check --config open.yaml --tokens tokens", "config check --config open.yaml --tokens tokens --plaintext", "config check --config open.yaml --tokens tokens --tls-cert cert.pem", "config check --config empty.yaml",
 		"config check --config unknown.yaml", "config check --config twice.yaml", "config check --config type.yaml", "config check --config list.yaml",
 		"config check --config syntax.yaml", "config check --config scalar.yaml", "config check --config nested.yaml", "config check --config absent.yaml",
 		"config show", "now", "--port 80", "--threads -1", "--drain 0s", "--poll -1s", "--log-level LOUD", "--dir absent", "--dir absent --json",

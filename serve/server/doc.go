@@ -12,8 +12,8 @@
 // (featurestore/fault) and one place, status, makes a google.rpc.Status of it.
 //
 // Without a token file the service binds loopback addresses only and leaves
-// reflection, the OpenAPI description and pprof off. Addresses are masked in
-// logs and never stand in metrics.
-//
-// What is not here yet: TLS, limits per caller, a page for people.
+// reflection, the OpenAPI description and pprof off; beyond loopback it wants
+// tokens or client certificates, and TLS. What one caller may use is limited.
+// Addresses are masked in logs and never stand in metrics. serve/SECURITY.md
+// names what is defended against, and the tests.
 package server

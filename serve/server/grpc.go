@@ -43,7 +43,7 @@ var buffers = func() mem.BufferPool {
 
 // newGRPC makes the gRPC server with everything registered.
 func newGRPC(s *Server) (*grpc.Server, *health.Server) {
-	g := grpc.NewServer(
+	g := grpc.NewServer(append(s.admission(),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(1024),
 		grpc.InitialWindowSize(streamWindow),
@@ -52,13 +52,13 @@ func newGRPC(s *Server) (*grpc.Server, *health.Server) {
 		grpc.MaxHeaderListSize(16<<10),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: 2 * time.Minute, Timeout: 20 * time.Second}),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
 			return errNoRoute(codes.Unimplemented, "there is no such method")
 		}),
-	)
+	)...)
 	pb.RegisterScoreServiceServer(g, s.service)
 	inference.RegisterGRPCInferenceServiceServer(g, &inferenceService{s: s.service})
 	h := health.NewServer()
@@ -66,6 +66,7 @@ func newGRPC(s *Server) (*grpc.Server, *health.Server) {
 	if s.guard != nil {
 		reflection.Register(g)
 	}
+	s.methods = methodsOf(g)
 	return g, h
 }
 

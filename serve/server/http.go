@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +34,8 @@ func newHTTP(s *Server) (http.Handler, error) {
 			}
 		}
 		switch name {
+		case routePage:
+			s.page(w, r)
 		case "healthz":
 			writeJSON(w, http.StatusOK, map[string]bool{"live": true})
 		case "readyz":
@@ -63,7 +67,22 @@ func (s *Server) around(next http.Handler) http.Handler {
 		begun := time.Now()
 		name := route(r)
 		o := &outcome{}
-		r = r.WithContext(context.WithValue(r.Context(), outcomeKey{}, o))
+		ctx := context.WithValue(r.Context(), outcomeKey{}, o)
+		c := &call{caller: s.local}
+		var refused error
+		if s.guard != nil {
+			c.caller, refused = s.identifyHTTP(r, name)
+		}
+		ctx = context.WithValue(ctx, callKey{}, c)
+		if s.audit != nil {
+			ctx = context.WithValue(ctx, remoteKey{}, r.RemoteAddr)
+		}
+		if s.config.Limits.CallTime > 0 && mayTakeLong(name) {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, s.config.Limits.CallTime)
+			defer cancel()
+		}
+		r = r.WithContext(ctx)
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -74,30 +93,113 @@ func (s *Server) around(next http.Handler) http.Handler {
 			if o.err != nil && fault.KindOf(o.err) == fault.Unknown && toStatus(o.err).Code() == codes.Unknown {
 				s.logged(name, o.err)
 			}
-			s.finish(r.Context(), "http", name, begun, rpcError(o.err))
+			s.finish(ctx, "http", name, pathSubject(r), begun, rpcError(o.err))
 		}()
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		if err := localHost(s.guard, r); err != nil {
-			writeError(w, r, err)
-			return
+		if refused == nil {
+			refused = localHost(s.guard, r)
 		}
-		need := needs(name)
-		if name == "openInference" && r.Method == http.MethodGet {
-			need = needAny
+		if refused == nil && needs(name) != needNothing {
+			if refused = c.caller.begin(begun); refused == nil {
+				defer c.caller.end()
+			}
 		}
-		if err := s.guard.allow(need, r.Header.Get("Authorization")); err != nil {
-			writeError(w, r, err)
-			return
+		if refused == nil && r.ContentLength > maxMessage {
+			refused = errTooLarge()
 		}
-		if r.ContentLength > maxMessage {
-			writeError(w, r, errTooLarge())
+		if refused != nil {
+			var limit *limitError
+			if errors.As(refused, &limit) {
+				h.Set("Retry-After", strconv.Itoa(limit.seconds()))
+			}
+			if name == routePage {
+				s.refusePage(w, r, refused)
+				return
+			}
+			writeError(w, r, refused)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxMessage)
+		if c.caller != nil && c.caller.limits.Bytes > 0 {
+			r.Body = &countedBody{r.Body, c.caller}
+			w = &pacedWriter{w, ctx, c.caller}
+		}
+		if name == "ExportFeed" {
+			// A whole feed takes longer than an answer may otherwise.
+			_ = http.NewResponseController(w).SetWriteDeadline(begun.Add(s.config.Limits.StreamTime))
+		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// identifyHTTP says who calls and whether it may.
+func (s *Server) identifyHTTP(r *http.Request, name string) (*caller, error) {
+	need := needs(name)
+	if name == "openInference" && r.Method == http.MethodGet {
+		need = needAny
+	}
+	if need == needNothing {
+		return nil, nil
+	}
+	secret := bearer(r.Header.Get("Authorization"))
+	if _, password, ok := r.BasicAuth(); ok && name == routePage {
+		secret = password // what browsers ask people for
+	}
+	c, err := s.guard.who(secret, leaf(r.TLS))
+	if err != nil {
+		return nil, err
+	}
+	return c, c.may(need)
+}
+
+// pathSubject is the address or prefix that a request's path or query names.
+func pathSubject(r *http.Request) string {
+	text := r.URL.Path
+	if q := r.URL.RawQuery; q != "" {
+		if v := r.URL.Query().Get("prefix"); v != "" {
+			return v
+		}
+		if v := r.URL.Query().Get("q"); v != "" {
+			return v
+		}
+	}
+	for _, prefix := range []string{"/v1/ips/", "/feed/v1/ip/"} {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
+			return strings.TrimSuffix(rest, ":explain")
+		}
+	}
+	return ""
+}
+
+// countedBody counts what a caller sends.
+type countedBody struct {
+	io.ReadCloser
+	caller *caller
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.caller.bytes.charge(float64(n), time.Now())
+	return n, err
+}
+
+// pacedWriter holds an answer to its caller's bytes a second.
+type pacedWriter struct {
+	http.ResponseWriter
+	ctx    context.Context
+	caller *caller
+}
+
+func (p *pacedWriter) Write(b []byte) (int, error) {
+	if err := p.caller.pace(p.ctx, float64(len(b))); err != nil {
+		return 0, err
+	}
+	return p.ResponseWriter.Write(b)
+}
+
+// Unwrap is the writer below, for deadlines.
+func (p *pacedWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // readyz tells whether stored scores can be answered.
 func (s *Server) readyz(w http.ResponseWriter) {

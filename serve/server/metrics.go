@@ -20,7 +20,11 @@ type metrics struct {
 	scored   prometheus.Counter
 	badRows  prometheus.Counter
 	reloads  *prometheus.CounterVec
-	methods  sync.Map // [2]string to *methodMetrics
+	refused  *prometheus.GaugeVec
+	// Of each port: connections open, and closed for want of room.
+	connections *prometheus.GaugeVec
+	closed      *prometheus.CounterVec
+	methods     sync.Map // [2]string to *methodMetrics
 }
 
 func newMetrics(feeds *feedStore, models Models) *metrics {
@@ -40,8 +44,17 @@ func newMetrics(feeds *feedStore, models Models) *metrics {
 			Name: "sluice_rows_bad_total", Help: "Rows that could not be scored.",
 		}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sluice_reloads_total", Help: "Feeds and champions loaded, by outcome.",
+			Name: "sluice_reloads_total", Help: "Feeds, models, token files and certificates loaded, by outcome.",
 		}, []string{"what", "outcome"}),
+		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sluice_refused", Help: "1 while the newest state of a thing can't be loaded and an older one serves.",
+		}, []string{"what"}),
+		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sluice_connections", Help: "Open connections, by port.",
+		}, []string{"port"}),
+		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_connections_closed_total", Help: "Connections closed at once because there were too many, by port.",
+		}, []string{"port"}),
 	}
 	gauge := func(name, help string, of func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, of)
@@ -56,7 +69,7 @@ func newMetrics(feeds *feedStore, models Models) *metrics {
 			return of(l)
 		}
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.scored, m.badRows, m.reloads,
+	m.registry.MustRegister(m.requests, m.seconds, m.scored, m.badRows, m.reloads, m.refused, m.connections, m.closed,
 		gauge("sluice_feed_loaded", "Whether a feed is loaded.", withFeed(func(*loadedFeed) float64 { return 1 })),
 		gauge("sluice_feed_rows", "Addresses in the loaded feed.", withFeed(func(l *loadedFeed) float64 { return float64(l.Len()) })),
 		gauge("sluice_feed_age_seconds", "Time since the loaded feed was generated.", withFeed(func(l *loadedFeed) float64 {

@@ -273,16 +273,21 @@ func TestWithoutTokens(t *testing.T) {
 
 func TestTokenFile(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                         "holds no token; want lines NAME ROLE[,ROLE...] TOKEN",
-		"# nothing\n":              "holds no token; want lines NAME ROLE[,ROLE...] TOKEN",
-		"a score":                  "line 1: 2 words; want NAME ROLE[,ROLE...] TOKEN",
-		"\na reader " + scoreToken: `line 2: role "reader"; want score, feed or admin`,
-		"a score short":            "line 1: the token of a has 5 bytes; want at least 16",
+		"":                                      "holds no token; want lines " + tokenLine,
+		"# nothing\n":                           "holds no token; want lines " + tokenLine,
+		"a score":                               "line 1: 2 words; want " + tokenLine,
+		"\na reader " + scoreToken:              `line 2: role "reader"; want score, feed, page or admin`,
+		"a score cert:":                         "line 1: cert: without a name; want a name that stands in the client's certificate",
+		"a score " + scoreToken + " until=soon": "line 1: until=soon: want a last day, as in 2025-01-31, or an instant, as in 2025-01-31T12:00:00Z",
+		"a score " + scoreToken + " rows=0":     "line 1: rows=0: want a whole number above 0",
+		"a score " + scoreToken + " " + feedToken: "line 1: a word after the token of a is no until=, rows=, bytes= or calls=",
+		"a page cert:x until=2030-01-01 rows=5 bytes=6 calls=7\nb score " + scoreToken + " until=2024-01-01T00:00:00+02:00": "",
+		"a score short": "line 1: the token of a has 5 bytes; want at least 16",
 		"a score " + scoreToken + "\na feed " + feedToken:        "line 2: a comes twice",
 		"a score " + scoreToken + "\nb feed " + scoreToken:       "line 2: b comes twice",
 		"a score,feed " + scoreToken + "\nb admin " + adminToken: "",
 	} {
-		_, err := readTokens(tokenFile(t, text))
+		_, err := readCallers(tokenFile(t, text), Limits{})
 		if want == "" {
 			if err != nil {
 				t.Errorf("%q: %v", text, err)
@@ -297,10 +302,10 @@ func TestTokenFile(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readTokens(path); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "mode 0644") {
+	if _, err := readCallers(path, Limits{}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "mode 0644") {
 		t.Errorf("a file for everybody: %v", err)
 	}
-	if _, err := readTokens(path + "x"); !fault.Is(err, fault.NotFound) {
+	if _, err := readCallers(path+"x", Limits{}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no file: %v", err)
 	}
 }

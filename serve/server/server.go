@@ -27,17 +27,30 @@ const Version = "1"
 // Config says what a Server serves and where. The zero value of a field means
 // its default.
 type Config struct {
-	Dir     string        // the home
-	GRPC    string        // address of gRPC, default 127.0.0.1:9090
-	HTTP    string        // address of REST, default 127.0.0.1:8080
-	Tokens  string        // token file; without one only loopback addresses are served
-	Threads int           // per call that scores rows; 0 is all processors
-	Drain   time.Duration // how long calls in flight may take after the end was asked for, default 20 s
-	Poll    time.Duration // how often the home is looked at for what is new, default 2 s
-	Log     *slog.Logger  // nil: nothing is logged
-	Events  func(Event)   // nil: nobody listens; called from one goroutine at a time
-	Models  Models        // nil: the versions of the home's registry
-	Rows    RowSource     // nil: the home's feature store
+	Dir    string // the home
+	GRPC   string // address of gRPC, default 127.0.0.1:9090
+	HTTP   string // address of REST, default 127.0.0.1:8080
+	Health string // address of liveness and readiness alone, without TLS or tokens; "" is none
+	Tokens string // token file; without one only loopback addresses are served
+	TLS    TLS    // certificate of both ports, and authority of the callers'
+	// Plaintext lets tokens travel beyond loopback without TLS, where something
+	// in front speaks it.
+	Plaintext bool
+	Limits    Limits // of a caller whose line in the token file names none; see DefaultLimits
+	// Connections bounds those of each port; more are closed at once. 0 is
+	// DefaultConnections.
+	Connections int
+	// Audit is the file of the audit log, "" none; AuditAddresses leaves
+	// addresses in it whole.
+	Audit          string
+	AuditAddresses bool
+	Threads        int           // per call that scores rows; 0 is all processors
+	Drain          time.Duration // how long calls in flight may take after the end was asked for, default 20 s
+	Poll           time.Duration // how often the home is looked at for what is new, default 2 s
+	Log            *slog.Logger  // nil: nothing is logged
+	Events         func(Event)   // nil: nobody listens; called from one goroutine at a time
+	Models         Models        // nil: the versions of the home's registry
+	Rows           RowSource     // nil: the home's feature store
 
 	Policy   policy.Files    // what people say beside the model; read again when it changes
 	Appeal   string          // how to ask for another decision; stands in the answer for a listed address
@@ -46,17 +59,29 @@ type Config struct {
 
 // Defaults of Config.
 const (
-	DefaultGRPC  = "127.0.0.1:9090"
-	DefaultHTTP  = "127.0.0.1:8080"
-	DefaultDrain = 20 * time.Second
-	DefaultPoll  = 2 * time.Second
+	DefaultGRPC        = "127.0.0.1:9090"
+	DefaultHTTP        = "127.0.0.1:8080"
+	DefaultDrain       = 20 * time.Second
+	DefaultPoll        = 2 * time.Second
+	DefaultConnections = 16384
 )
+
+// DefaultLimits are those of a Config that names none.
+var DefaultLimits = Limits{Calls: DefaultCalls, CallTime: DefaultCallTime, StreamTime: DefaultStreamTime}
+
+// bodyTime is how long a request over HTTP may take to arrive, and to go out
+// beyond the time of the call.
+const bodyTime = time.Minute
 
 // Server is the service. New makes one that listens, Run serves with it once.
 type Server struct {
 	config   Config
 	log      *slog.Logger
 	guard    *guard
+	certs    *certificates
+	local    *caller // who calls where there is no guard
+	audit    *audit
+	methods  map[string]bool // full names of the RPCs, and whether they stream
 	feeds    *feedStore
 	home     *homeModels // nil where Config.Models is given
 	service  *service
@@ -66,9 +91,10 @@ type Server struct {
 	http     *http.Server
 	grpcAt   net.Listener
 	httpAt   net.Listener
+	healthAt net.Listener // nil: no port of its own
 	draining atomic.Bool
 
-	lastErrors map[string]string // the last failure of each thing that is loaded again
+	lastErrors map[string]string // of each thing that is loaded again: why its newest state is not
 }
 
 // New loads what the home holds and listens; nothing is answered before Run. A
@@ -97,14 +123,18 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if st, err := os.Stat(c.Dir); err != nil || !st.IsDir() {
 		return nil, fault.Field(fault.NotFound, "dir", "there is no home at %q; train run --dir makes one", c.Dir)
 	}
-	s := &Server{config: c, log: c.Log, feeds: newFeedStore(c.Dir), lastErrors: map[string]string{}}
-	if c.Tokens != "" {
-		var err error
-		if s.guard, err = readTokens(c.Tokens); err != nil {
-			return nil, err
-		}
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits
 	}
-	if err := errors.Join(checkBind("grpc", c.GRPC, s.guard), checkBind("http", c.HTTP, s.guard)); err != nil {
+	if c.Connections == 0 {
+		c.Connections = DefaultConnections
+	}
+	s := &Server{config: c, log: c.Log, feeds: newFeedStore(c.Dir), local: newCaller("local", c.Limits), lastErrors: map[string]string{}}
+	var err error
+	if s.guard, s.certs, err = c.check(); err != nil {
+		return nil, err
+	}
+	if s.audit, err = newAudit(c.Audit, c.AuditAddresses); err != nil {
 		return nil, err
 	}
 	models := c.Models
@@ -129,20 +159,21 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       time.Minute,
+		ReadTimeout:       bodyTime,
+		WriteTimeout:      bodyTime + c.Limits.CallTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // a batchGet of 1,000 IPv6 addresses fits
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	s.refresh(ctx)
-	if s.grpcAt, err = listen("grpc", c.GRPC); err != nil {
+	if err := s.listen(); err != nil {
+		for _, l := range []net.Listener{s.grpcAt, s.httpAt, s.healthAt} {
+			if l != nil {
+				_ = l.Close()
+			}
+		}
 		s.feeds.close()
-		return nil, err
-	}
-	if s.httpAt, err = listen("http", c.HTTP); err != nil {
-		_ = s.grpcAt.Close()
-		s.feeds.close()
-		return nil, err
+		return nil, errors.Join(err, s.audit.close())
 	}
 	return s, nil
 }
@@ -152,14 +183,6 @@ func orDefault(s, d string) string {
 		return d
 	}
 	return s
-}
-
-func listen(flag, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fault.Field(fault.Conflict, flag, "--%s %s can't be listened on: %w", flag, addr, err)
-	}
-	return l, nil
 }
 
 // GRPCAddr is the address on which gRPC is answered.
@@ -181,6 +204,8 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		ended <- err
 	}()
+	probes := s.serveProbes()
+	defer func() { _ = probes.Close() }()
 	s.policyEvent()
 	s.config.Events(Event{Serving: &ServingEvent{GRPC: s.GRPCAddr(), HTTP: s.HTTPAddr()}})
 	s.log.Info("serving", "grpc", s.GRPCAddr(), "http", s.HTTPAddr(), "tokens", s.guard != nil)
@@ -198,7 +223,7 @@ func (s *Server) Run(ctx context.Context) error {
 			s.refresh(ctx)
 		}
 	}
-	return errors.Join(failed, s.drain())
+	return errors.Join(failed, s.drain(), s.audit.close())
 }
 
 // drain stops taking calls and waits for those in flight.
@@ -253,6 +278,17 @@ func (s *Server) refresh(ctx context.Context) {
 			s.config.Events(Event{Model: &ModelEvent{Version: s.home.Champion()}})
 		}
 	}
+	if s.guard != nil {
+		changed, err := s.guard.refresh()
+		s.reloaded("tokens", changed, err)
+	}
+	if s.certs != nil {
+		changed, err := s.certs.refresh()
+		s.reloaded("certificate", changed, err)
+	}
+	if err := s.audit.refresh(); err != nil {
+		s.log.Error("the audit log can't be opened anew; the old file is written", "error", err.Error())
+	}
 	state := func(ok bool) healthpb.HealthCheckResponse_ServingStatus {
 		if ok {
 			return healthpb.HealthCheckResponse_SERVING
@@ -266,17 +302,23 @@ func (s *Server) refresh(ctx context.Context) {
 
 // reloaded counts and reports a load, or a failure that was not reported yet.
 func (s *Server) reloaded(what string, changed bool, err error) {
+	refused := 0.0
 	switch {
-	case err != nil && err.Error() != s.lastErrors[what]:
+	case err != nil:
+		refused = 1
+		if err.Error() == s.lastErrors[what] {
+			break
+		}
 		s.lastErrors[what] = err.Error()
 		s.metrics.reloads.WithLabelValues(what, "failed").Inc()
 		s.log.Error("not loaded; what served goes on", "what", what, "error", err.Error())
 		s.config.Events(Event{Warning: &WarningEvent{Message: "the new " + what + " is not loaded: " + err.Error()}})
-	case err == nil:
-		s.lastErrors[what] = ""
+	default:
+		delete(s.lastErrors, what)
 		if changed {
 			s.metrics.reloads.WithLabelValues(what, "loaded").Inc()
 			s.log.Info("loaded", "what", what)
 		}
 	}
+	s.metrics.refused.WithLabelValues(what).Set(refused)
 }
