@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -148,9 +149,12 @@ func (s *service) inferenceScorer(model, version string) (Scorer, error) {
 }
 
 // infer scores the inputs.
-func (s *service) infer(m Scorer, inputs []tensor) ([]scorer.Score, error) {
+func (s *service) infer(ctx context.Context, m Scorer, inputs []tensor) ([]scorer.Score, error) {
 	x, n, err := assemble(m, inputs)
 	if err != nil {
+		return nil, err
+	}
+	if err := spendRows(ctx, n); err != nil {
 		return nil, err
 	}
 	s.metrics.rowsScored(n, 0)

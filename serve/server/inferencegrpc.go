@@ -54,7 +54,7 @@ func (i *inferenceService) ModelMetadata(_ context.Context, q *inference.ModelMe
 	return a, nil
 }
 
-func (i *inferenceService) ModelInfer(_ context.Context, q *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
+func (i *inferenceService) ModelInfer(ctx context.Context, q *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
 	m, err := i.s.inferenceScorer(q.GetModelName(), q.GetModelVersion())
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (i *inferenceService) ModelInfer(_ context.Context, q *inference.ModelInfer
 	if err != nil {
 		return nil, err
 	}
-	scores, err := i.s.infer(m, inputs)
+	scores, err := i.s.infer(ctx, m, inputs)
 	if err != nil {
 		return nil, err
 	}

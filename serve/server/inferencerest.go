@@ -239,7 +239,7 @@ func (i *inferenceREST) inferred(r *http.Request, m Scorer) (a *inferResponse, b
 	if err != nil {
 		return nil, nil, err
 	}
-	scores, err := i.s.infer(m, inputs)
+	scores, err := i.s.infer(r.Context(), m, inputs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -426,7 +426,7 @@ func (i *inferenceREST) predict(w http.ResponseWriter, r *http.Request, m Scorer
 		}
 		t.data = append(t.data, row...)
 	}
-	scores, err := i.s.infer(m, []tensor{t})
+	scores, err := i.s.infer(r.Context(), m, []tensor{t})
 	if err != nil {
 		fail(w, r, err)
 		return

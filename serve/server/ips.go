@@ -80,6 +80,9 @@ func (s *service) BatchGetIpScores(ctx context.Context, q *pb.BatchGetIpScoresRe
 	if err := batchSize("names", len(q.GetNames())); err != nil {
 		return nil, err
 	}
+	if err := spendRows(ctx, len(q.GetNames())); err != nil {
+		return nil, err
+	}
 	ips := make([]netip.Addr, len(q.GetNames()))
 	for i, name := range q.GetNames() {
 		var err error
@@ -112,6 +115,9 @@ var statusOK = &statuspb.Status{}
 // LookupIps gives one result an address.
 func (s *service) LookupIps(ctx context.Context, q *pb.LookupIpsRequest) (*pb.LookupIpsResponse, error) {
 	if err := batchSize("ips", len(q.GetIps())); err != nil {
+		return nil, err
+	}
+	if err := spendRows(ctx, len(q.GetIps())); err != nil {
 		return nil, err
 	}
 	if err := checkAgents(q.GetUserAgents(), len(q.GetIps())); err != nil {

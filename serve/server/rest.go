@@ -184,6 +184,8 @@ func route(r *http.Request) string {
 	switch {
 	case p == "/healthz" || p == "/readyz" || p == "/metrics":
 		return p[1:]
+	case p == "/" || strings.HasPrefix(p, "/page/"):
+		return routePage
 	case p == "/openapi.json":
 		return "openapi"
 	case strings.HasPrefix(p, "/debug/pprof/"):

@@ -193,13 +193,16 @@ func verdictOfScore(v scorer.Verdict) pb.Verdict {
 }
 
 // ScoreRows scores rows of feature values.
-func (s *service) ScoreRows(_ context.Context, q *pb.ScoreRowsRequest) (*pb.ScoreRowsResponse, error) {
+func (s *service) ScoreRows(ctx context.Context, q *pb.ScoreRowsRequest) (*pb.ScoreRowsResponse, error) {
 	m, err := s.models.Scorer(q.GetModelVersion())
 	if err != nil {
 		return nil, err
 	}
 	l, err := newLayout(m, q.GetFeatureNames())
 	if err != nil {
+		return nil, err
+	}
+	if err := spendRows(ctx, len(q.GetValues())/len(l.names)); err != nil {
 		return nil, err
 	}
 	var a rowScores
@@ -239,6 +242,9 @@ func (s *service) StreamScores(stream grpc.BidiStreamingServer[pb.StreamScoresRe
 		m, err := s.models.Scorer(version)
 		if err == nil && !l.same(m, names) {
 			l, err = newLayout(m, names)
+		}
+		if err == nil {
+			err = spendRows(stream.Context(), len(q.GetValues())/len(l.names))
 		}
 		a := &pb.StreamScoresResponse{Id: q.GetId()}
 		// Send writes its message out before it returns, so the next message's
