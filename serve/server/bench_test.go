@@ -256,9 +256,10 @@ func BenchmarkStreamScores(b *testing.B) {
 		for i := range x {
 			x[i] = float32(values[i])
 		}
+		var scores []scorer.Score
 		b.ReportAllocs()
 		for b.Loop() {
-			m.ScoreFloat32(x, rows, 1)
+			scores = m.AppendScores(scores[:0], x, rows, 1)
 		}
 	})
 	for _, who := range []struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice/featurestore/columns"
+	"sluice/models/scorer"
 	pb "sluice/proto/sluice/v1"
 	"sluice/serve/server/client"
 )
@@ -199,8 +200,9 @@ func BenchmarkBesideStream(b *testing.B) {
 		}
 	}
 	echo, ours := &side{call: through(bare)}, &side{call: through(s.client)}
+	var scores []scorer.Score
 	predict := &side{call: func() error {
-		m.ScoreFloat32(x, rows, 1)
+		scores = m.AppendScores(scores[:0], x, rows, 1)
 		return nil
 	}}
 	order := []*side{echo, predict, ours}

@@ -113,7 +113,7 @@ func explainRow(m Scorer, r *StoredRow) (*pb.WindowExplanation, error) {
 		}
 		x[i] = float32(r.Values[at])
 	}
-	score := m.ScoreFloat32(x, 1, 1)[0]
+	score := m.AppendScores(nil, x, 1, 1)[0]
 	reasons, bias := m.Explain(x, 1, 1)
 	e := &pb.WindowExplanation{BaseValue: bias[0], Margin: float64(score.Margin), RawProbability: score.Probability}
 	for _, f := range features {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,11 +14,11 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 
 	"sluice/proto/inference"
 	pb "sluice/proto/sluice/v1"
+	"sluice/serve/server/wire"
 )
 
 // maxMessage bounds a request, over gRPC and REST.
@@ -30,17 +31,6 @@ const (
 	connectionWindow = 4 << 20
 )
 
-// buffers holds messages in powers of two. gRPC's own pool has nothing between
-// 32 kB and 1 MB, and clears a whole buffer before each use: for 1,000 rows ten
-// times what is needed.
-var buffers = func() mem.BufferPool {
-	p, err := mem.NewBinaryTieredBufferPool(8, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)
-	if err != nil {
-		panic(err) // the sizes are constants
-	}
-	return p
-}()
-
 // newGRPC makes the gRPC server with everything registered.
 func newGRPC(s *Server) (*grpc.Server, *health.Server) {
 	g := grpc.NewServer(append(s.admission(),
@@ -48,7 +38,8 @@ func newGRPC(s *Server) (*grpc.Server, *health.Server) {
 		grpc.MaxConcurrentStreams(1024),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow),
-		experimental.BufferPool(buffers),
+		experimental.BufferPool(wire.Buffers),
+		grpc.ForceServerCodecV2(wire.Codec),
 		grpc.MaxHeaderListSize(16<<10),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
@@ -59,7 +50,7 @@ func newGRPC(s *Server) (*grpc.Server, *health.Server) {
 			return errNoRoute(codes.Unimplemented, "there is no such method")
 		}),
 	)...)
-	pb.RegisterScoreServiceServer(g, s.service)
+	pb.RegisterScoreServiceServer(g, overGRPC{s.service})
 	inference.RegisterGRPCInferenceServiceServer(g, &inferenceService{s: s.service})
 	h := health.NewServer()
 	healthpb.RegisterHealthServer(g, h)
@@ -81,4 +72,14 @@ func (s *Server) logged(where string, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.log.Error("internal error", "where", where, "error", err.Error())
 	}
+}
+
+// overGRPC is the service as gRPC calls it: with messages that nobody else
+// holds.
+type overGRPC struct{ *service }
+
+// ScoreRows is the service's; the array of the values is used again.
+func (o overGRPC) ScoreRows(ctx context.Context, q *pb.ScoreRowsRequest) (*pb.ScoreRowsResponse, error) {
+	defer wire.Release(q)
+	return o.service.ScoreRows(ctx, q)
 }

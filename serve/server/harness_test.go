@@ -65,12 +65,11 @@ func (f *fakeScorer) of(x []float32) scorer.Score {
 	return s
 }
 
-func (f *fakeScorer) ScoreFloat32(x []float32, n, _ int) []scorer.Score {
-	out := make([]scorer.Score, n)
-	for i := range out {
-		out[i] = f.of(x[i*len(f.names):][:len(f.names)])
+func (f *fakeScorer) AppendScores(dst []scorer.Score, x []float32, n, _ int) []scorer.Score {
+	for i := range n {
+		dst = append(dst, f.of(x[i*len(f.names):][:len(f.names)]))
 	}
-	return out
+	return dst
 }
 
 func (f *fakeScorer) Explain(x []float32, n, _ int) ([][]scorer.Reason, []float64) {

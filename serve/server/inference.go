@@ -158,7 +158,7 @@ func (s *service) infer(ctx context.Context, m Scorer, inputs []tensor) ([]score
 		return nil, err
 	}
 	s.metrics.rowsScored(n, 0)
-	return m.ScoreFloat32(x, n, s.threads), nil
+	return m.AppendScores(nil, x, n, s.threads), nil
 }
 
 // wantedOutputs are the outputs that a call asks for; none named is all.

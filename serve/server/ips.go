@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -31,6 +32,7 @@ type service struct {
 	threads int
 	metrics *metrics
 	rulings *rulings
+	layout  atomic.Pointer[layout] // of the last ScoreRows: callers repeat themselves
 }
 
 var linePool = sync.Pool{New: func() any { return new(feed.Line) }}

@@ -18,8 +18,8 @@ type Scorer interface {
 	// Threshold is the operating point on the raw probability; ok is false where
 	// the model abstains.
 	Threshold() (t float64, ok bool)
-	// ScoreFloat32 answers for n rows, row-major, NaN missing.
-	ScoreFloat32(x []float32, n, threads int) []scorer.Score
+	// AppendScores appends the answers for n rows, row-major, NaN missing.
+	AppendScores(dst []scorer.Score, x []float32, n, threads int) []scorer.Score
 	// Explain gives per row the contributions, the greatest first, and the bias.
 	Explain(x []float32, n, threads int) ([][]scorer.Reason, []float64)
 }

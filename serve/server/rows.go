@@ -109,7 +109,13 @@ func (a *rowScores) reset(version string, n int) {
 	}
 }
 
-var matrixPool = sync.Pool{New: func() any { return new([]float32) }}
+// working is a call's working memory.
+type working struct {
+	x      []float32
+	scores []scorer.Score
+}
+
+var workingPool = sync.Pool{New: func() any { return new(working) }}
 
 // score scores a caller's values into a, whose arrays it uses again.
 func (l *layout) score(a *rowScores, values []float64, maxReasons int32, threads int) error {
@@ -125,10 +131,10 @@ func (l *layout) score(a *rowScores, values []float64, maxReasons int32, threads
 	case maxReasons < 0 || int(maxReasons) > f:
 		return fault.Field(fault.Invalid, "max_reasons", "max_reasons %d: want 0 to the number of features, %d", maxReasons, f)
 	}
-	buf := matrixPool.Get().(*[]float32)
-	defer matrixPool.Put(buf)
-	x := slices.Grow((*buf)[:0], n*f)[:n*f]
-	*buf = x
+	w := workingPool.Get().(*working)
+	defer workingPool.Put(w)
+	x := slices.Grow(w.x[:0], n*f)[:n*f]
+	w.x = x
 	a.reset(l.scorer.Version(), n)
 	for r := range n {
 		in, out := values[r*f:][:f], x[r*f:][:f]
@@ -149,9 +155,10 @@ func (l *layout) score(a *rowScores, values []float64, maxReasons int32, threads
 			}
 		}
 	}
-	for r, s := range l.scorer.ScoreFloat32(x, n, threads) {
-		a.confidences[r] = s.Confidence
-		a.verdicts[r] = verdictOfScore(s.Verdict)
+	w.scores = l.scorer.AppendScores(w.scores[:0], x, n, threads)
+	for r := range w.scores {
+		a.confidences[r] = w.scores[r].Confidence
+		a.verdicts[r] = verdictOfScore(w.scores[r].Verdict)
 	}
 	if maxReasons > 0 {
 		reasons, _ := l.scorer.Explain(x, n, threads)
@@ -198,9 +205,12 @@ func (s *service) ScoreRows(ctx context.Context, q *pb.ScoreRowsRequest) (*pb.Sc
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLayout(m, q.GetFeatureNames())
-	if err != nil {
-		return nil, err
+	l := s.layout.Load()
+	if !l.same(m, q.GetFeatureNames()) {
+		if l, err = newLayout(m, q.GetFeatureNames()); err != nil {
+			return nil, err
+		}
+		s.layout.Store(l)
 	}
 	if err := spendRows(ctx, len(q.GetValues())/len(l.names)); err != nil {
 		return nil, err
@@ -222,9 +232,10 @@ func (s *service) StreamScores(stream grpc.BidiStreamingServer[pb.StreamScoresRe
 		names   []string
 		l       *layout
 		scores  rowScores
+		q       pb.StreamScoresRequest // its values' array is used again
 	)
 	for {
-		q, err := stream.Recv()
+		err := stream.RecvMsg(&q)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

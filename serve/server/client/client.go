@@ -8,9 +8,9 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/experimental"
-	"google.golang.org/grpc/mem"
 
 	pb "sluice/proto/sluice/v1"
+	"sluice/serve/server/wire"
 )
 
 // retries are gRPC's own: four tries of a call that is UNAVAILABLE, the waits
@@ -30,16 +30,6 @@ const retries = `{
 // DefaultTimeout is how long a unary call may take, retries included, where its
 // context has no deadline.
 const DefaultTimeout = 5 * time.Second
-
-// buffers holds messages in powers of two: gRPC's own pool takes 1 MB, cleared
-// before each use, for every message above 32 kB.
-var buffers = func() mem.BufferPool {
-	p, err := mem.NewBinaryTieredBufferPool(8, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22)
-	if err != nil {
-		panic(err) // the sizes are constants
-	}
-	return p
-}()
 
 // Options say how to call. The zero value calls without encryption or token.
 type Options struct {
@@ -70,9 +60,9 @@ func New(addr string, o Options) (*Client, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(o.TLS),
 		grpc.WithDefaultServiceConfig(retries),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64 << 20)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.ForceCodecV2(wire.Codec)),
 		grpc.WithUnaryInterceptor(deadline(o.Timeout)),
-		experimental.WithBufferPool(buffers),
+		experimental.WithBufferPool(wire.Buffers),
 	}
 	if o.Token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(o.Token)))
