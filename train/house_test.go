@@ -24,7 +24,7 @@ var rooms = [][]string{
 	{"featurestore/attack"},
 	{"featurestore/aggregate", "featurestore/reputation"},
 	{"featurestore"},
-	{"featurestore/build"},
+	{"featurestore/build", "featurestore/spark"},
 	{"featurestore/simulate"},
 	{"models/ensemble"},
 	{"models/xgboost"},

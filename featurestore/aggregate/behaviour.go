@@ -71,6 +71,11 @@ func (g *Group) entropy() float64 {
 			sum += float64(c) * math.Log2(float64(c))
 		}
 	}
+	return entropyOf(n, sum)
+}
+
+// entropyOf is log2 n - sum/n, cut.
+func entropyOf(n int64, sum float64) float64 {
 	const unit = 1 << 30
 	return max(0, math.Round((math.Log2(float64(n))-sum/float64(n))*unit)/unit)
 }

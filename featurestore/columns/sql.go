@@ -40,9 +40,16 @@ type SQLOptions struct {
 	Labels string
 	// API says how API requests are told, which don't count; "" is APIRules.
 	API string
+	// Where, if not "", is a further condition on the table's columns, such as
+	// one on its partitions. It is not checked.
+	Where string
 }
 
 var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}$`)
+
+// IsTableName reports whether a text is a table's name, with schema and
+// catalogue in front if need be.
+func IsTableName(s string) bool { return tableName.MatchString(s) }
 
 // SQL is the query that gives the rows of a table of requests: month, attack,
 // ip, the twelve features and the label. It is the definition that this
@@ -66,7 +73,7 @@ func SQL(o SQLOptions) (string, error) {
 		return "", fmt.Errorf("API requests %q: want %s, %s or %s", o.API, APIColumn, APIRules, APIKeep)
 	}
 	for _, t := range []string{o.Table, o.Attacks, o.Labels} {
-		if t != "" && !tableName.MatchString(t) {
+		if t != "" && !IsTableName(t) {
 			return "", fmt.Errorf("table %q: want a name, as in wmf.webrequest", t)
 		}
 	}
@@ -82,6 +89,9 @@ func SQL(o SQLOptions) (string, error) {
 		fmt.Fprintf(&b, ",\n    %s AS %s", features[i], c.Name)
 	}
 	fmt.Fprintf(&b, "\n  FROM %s\n  WHERE w.dt NOT IN ('', '-') AND w.ip NOT IN ('', '-', 'unknown')\n    AND coalesce(w.response_size, 0) >= 0\n    AND w.cache_status IN ('miss', 'pass', 'int-front')", from)
+	if o.Where != "" {
+		fmt.Fprintf(&b, "\n    AND %s", o.Where)
+	}
 	switch o.API {
 	case APIColumn:
 		b.WriteString("\n    AND NOT coalesce(w.is_api_request, FALSE)")
