@@ -5,6 +5,7 @@
 //	  2024-07-0123456789ab/   model.json rules.json calibration.json schema.json
 //	                          evaluation.json report.html report.md MODEL_CARD.md
 //	                          manifest.json kserve/model.ubj
+//	                          profile.json selftest.json
 //	  champion                the version in service, a line
 //	  champion.log            how it got there, a JSON object a line
 //

@@ -37,6 +37,8 @@ const (
 	CardFile        = "MODEL_CARD.md"
 	ManifestFile    = "manifest.json"
 	KServeFile      = "kserve/model.ubj"
+	ProfileFile     = "profile.json"  // histograms of the training rows, for drift
+	SelfTestFile    = "selftest.json" // rows and what the version answers for them
 )
 
 var versionName = regexp.MustCompile(`^\d{4}-\d{2}-[0-9a-f]{12}$`)
