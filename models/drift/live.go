@@ -33,7 +33,7 @@ type Live struct {
 	begun  time.Time
 	sparse atomic.Bool   // one row in every counts
 	seen   atomic.Uint64 // rows, while sparse
-	pool   sync.Pool // of blocks
+	pool   sync.Pool     // of blocks
 }
 
 // block is counts of all columns: for each its bins, and its missing values
