@@ -91,21 +91,15 @@ func (w *World) Write(ctx context.Context, dir string, o WriteOptions) (*Files, 
 		return nil, fault.Field(fault.Exists, "out", "%s is not empty; give a new folder for simulated data", dir)
 	}
 	f := &Files{Labels: map[string][]string{}}
-	var all, before int64
+	var months []*month
+	var all int64
 	for i := range w.cfg.Months {
-		all += w.get(i).requests(o.Format)
+		months = append(months, w.get(i))
+		all += months[i].requests(o.Format)
 	}
-	progress := o.Progress
-	for i := range w.cfg.Months {
-		if progress != nil {
-			o.Progress = func(done, _ int64) { progress(before+done, all) }
-		}
-		logs, err := w.WriteMonth(ctx, filepath.Join(dir, "logs"), i, o)
-		if err != nil {
-			return nil, err
-		}
-		f.Logs = append(f.Logs, logs...)
-		before += w.get(i).requests(o.Format)
+	var err error
+	if f.Logs, err = writeLogs(ctx, filepath.Join(dir, "logs"), months, &o); err != nil {
+		return nil, err
 	}
 	for _, step := range []func(context.Context, string, *Files) error{w.writeAttacks, w.writeLabels, w.writeSilentDrop, w.writeSpur, w.writeTruth} {
 		if ctx.Err() != nil {

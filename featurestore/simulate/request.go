@@ -51,6 +51,9 @@ type cursor struct {
 	req  request
 }
 
+// scratchBytes has room for a part of a request; what is longer grows.
+const scratchBytes = 160
+
 // newCursor stands before the client's first request at or after from; ok is
 // false if there is none before to.
 func newCursor(p *Profile, rh *rhythm, extra bool, from, to int64) (_ *cursor, ok bool) {
@@ -79,8 +82,10 @@ func newCursor(p *Profile, rh *rhythm, extra bool, from, to int64) (_ *cursor, o
 		c.lang = newStride(p.id^4<<8, p.Requests, i)
 		c.query = newStride(p.id^5<<8, p.Requests, i)
 	}
+	scratch := make([]byte, len(c.buf)*scratchBytes)
 	for k := range c.buf {
-		c.buf[k] = make([]byte, 0, 160)
+		at := k * scratchBytes
+		c.buf[k] = scratch[at : at : at+scratchBytes]
 	}
 	return c, true
 }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -131,24 +132,42 @@ func (w *World) WriteMonth(ctx context.Context, dir string, i int, o WriteOption
 	if i < 0 || i >= w.cfg.Months {
 		return nil, fault.Field(fault.Invalid, "months", "simulated month %d: the world has 0 to %d", i, w.cfg.Months-1)
 	}
-	m := w.get(i)
-	us := m.files(dir, &o)
-	all := m.requests(o.Format)
+	return writeLogs(ctx, dir, []*month{w.get(i)}, &o)
+}
+
+// writeLogs writes the months' logs: the largest files first, so that no
+// thread is left with a large one while the others have nothing to do.
+func writeLogs(ctx context.Context, dir string, months []*month, o *WriteOptions) ([]string, error) {
+	type job struct {
+		*month
+		logFile
+		requests float64 // about
+		at       int     // in order of time
+	}
+	var jobs []job
+	var all int64
+	for _, m := range months {
+		all += m.requests(o.Format)
+		for _, u := range m.files(dir, o) {
+			jobs = append(jobs, job{month: m, logFile: u, requests: m.share(u.from, u.to), at: len(jobs)})
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(b.requests, a.requests) })
 	var mu sync.Mutex
 	var done int64
-	written := make([]string, len(us)) // "" for a file that nobody filled
+	written := make([]string, len(jobs)) // "" for a file that nobody filled
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, o.Threads))
-	for k, u := range us {
+	for _, j := range jobs {
 		g.Go(func() error {
-			n, err := m.writeFile(gctx, u, &o)
+			n, err := j.writeFile(gctx, j.logFile, o)
 			if err != nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			if n > 0 {
-				written[k] = u.path
+				written[j.at] = j.path
 			}
 			done += n
 			if o.Progress != nil {
@@ -171,6 +190,24 @@ func (w *World) WriteMonth(ctx context.Context, dir string, i int, o WriteOption
 	return slices.DeleteFunc(written, func(p string) bool { return p == "" }), nil
 }
 
+// share is about how many requests the month has in [from, to).
+func (m *month) share(from, to int64) float64 {
+	var n float64
+	add := func(p *Profile, rh *rhythm) {
+		if p.Start < to && p.End >= from {
+			c := newClock(p, rh)
+			n += float64(p.Requests+p.Hits+p.API) * (c.share(to) - c.share(from))
+		}
+	}
+	for i := range m.pairs {
+		add(&m.pairs[i], nil)
+	}
+	for i := range m.background {
+		add(&m.background[i], &m.rhythm)
+	}
+	return n
+}
+
 // sink takes a unit's requests.
 type sink interface {
 	put(*request) error
@@ -186,11 +223,13 @@ func (m *month) writeFile(ctx context.Context, u logFile, o *WriteOptions) (int6
 		return 0, fault.Field(fault.Invalid, "out", "simulated logs: %w", err)
 	}
 	defer f.Cleanup()
+	bulk := newBulkWriter(f.File)
+	defer bulk.stop()
 	var s sink
 	if o.Format == Parquet {
-		s = newParquetSink(f)
+		s = newParquetSink(bulk)
 	} else {
-		s = newLineSink(f, o)
+		s = newLineSink(bulk, o)
 	}
 	var n int64
 	err = m.requestsIn(ctx, u.from, u.to, o.Format == Combined, func(r *request) error {
@@ -200,11 +239,14 @@ func (m *month) writeFile(ctx context.Context, u logFile, o *WriteOptions) (int6
 	if err != nil {
 		return 0, err
 	}
+	if n == 0 {
+		return 0, nil // nobody sent anything: no file
+	}
 	if err := s.close(); err != nil {
 		return 0, fault.Wrap(err, "%s", u.path)
 	}
-	if n == 0 {
-		return 0, nil // nobody sent anything: no file
+	if err := bulk.Close(); err != nil {
+		return 0, fault.Wrap(err, "%s", u.path)
 	}
 	if err := f.CloseAtomicallyReplace(); err != nil {
 		return 0, fault.Wrap(err, "%s", u.path)
@@ -214,23 +256,24 @@ func (m *month) writeFile(ctx context.Context, u logFile, o *WriteOptions) (int6
 
 // lineSink writes lines, compressed if asked.
 type lineSink struct {
-	out    *bufio.Writer
-	gzip   *gzip.Writer
+	out    io.Writer
+	gzip   *gzip.Writer  // nil for plain lines
+	buffer *bufio.Writer // before gzip, which takes long pieces better
 	line   []byte
 	stamps stamps
 	append func([]byte, *request, *stamps) []byte
 }
 
 func newLineSink(w io.Writer, o *WriteOptions) *lineSink {
-	s := &lineSink{append: appendNDJSON}
+	s := &lineSink{out: w, append: appendNDJSON}
 	if o.Format == Combined {
 		s.append = appendCombined
 	}
 	if o.Gzip {
 		s.gzip, _ = gzip.NewWriterLevel(w, gzip.BestSpeed) // the level is valid
-		w = s.gzip
+		s.buffer = bufio.NewWriterSize(s.gzip, 256<<10)
+		s.out = s.buffer
 	}
-	s.out = bufio.NewWriterSize(w, 256<<10)
 	return s
 }
 
@@ -241,13 +284,13 @@ func (s *lineSink) put(r *request) error {
 }
 
 func (s *lineSink) close() error {
-	if err := s.out.Flush(); err != nil {
+	if s.gzip == nil {
+		return nil
+	}
+	if err := s.buffer.Flush(); err != nil {
 		return err
 	}
-	if s.gzip != nil {
-		return s.gzip.Close()
-	}
-	return nil
+	return s.gzip.Close()
 }
 
 // requestsIn hands out the month's requests of [from, to) by second. Within an
@@ -255,21 +298,24 @@ func (s *lineSink) close() error {
 // constant, however many clients are awake.
 func (m *month) requestsIn(ctx context.Context, from, to int64, rowsOnly bool, put func(*request) error) error {
 	sequence := from << 24 // above the last of the hour before
+	cursors := m.cursors(from, to, rowsOnly)
+	calendar := make([]int32, 3600) // 1 + index of the first cursor of the second
+	following := make([]int32, len(cursors))
 	for begin := from; begin < to; begin += 3600 {
 		end := min(begin+3600, to)
-		cursors := m.cursors(begin, end, rowsOnly)
-		calendar := make([]int32, end-begin) // 1 + index of the first cursor of the second
-		following := make([]int32, len(cursors))
+		clear(calendar)
 		// From the back, so that each second starts in order of the clients.
 		for k := len(cursors) - 1; k >= 0; k-- {
-			at := cursors[k].time - begin
-			following[k], calendar[at] = calendar[at], int32(k+1)
+			if c := cursors[k]; c.time < end {
+				at := c.time - begin
+				following[k], calendar[at] = calendar[at], int32(k+1)
+			}
 		}
-		for at := range calendar {
+		for at := range end - begin {
 			if at%60 == 0 && ctx.Err() != nil {
 				return fault.As(fault.Interrupted, ctx.Err())
 			}
-			second := begin + int64(at)
+			second := begin + at
 			for k := calendar[at]; k != 0; {
 				c := cursors[k-1]
 				after := following[k-1]
@@ -280,12 +326,12 @@ func (m *month) requestsIn(ctx context.Context, from, to int64, rowsOnly bool, p
 					if err := put(r); err != nil {
 						return err
 					}
-					if more = c.next(); more && c.time != second {
-						if c.time < end {
-							next := c.time - begin
-							following[k-1], calendar[next] = calendar[next], k
-						}
-						more = false
+					if !c.next() {
+						c.time = to // done
+					}
+					if more = c.time == second; !more && c.time < end {
+						next := c.time - begin
+						following[k-1], calendar[next] = calendar[next], k
 					}
 				}
 				k = after

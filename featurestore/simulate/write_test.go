@@ -3,6 +3,7 @@ package simulate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -423,12 +424,12 @@ func TestClock(t *testing.T) {
 }
 
 func BenchmarkNDJSON(b *testing.B) {
-	w := world(b, Config{Seed: 1, Rows: 1500, Scale: .1})
+	w := world(b, Config{Seed: 1, Rows: 6845, Scale: .025})
 	m := w.get(1)
 	b.Run("encode", func(b *testing.B) {
 		b.ReportAllocs()
 		var n int64
-		day := m.files(".", &WriteOptions{})[0]
+		day := slices.MaxFunc(m.files(".", &WriteOptions{}), func(a, b logFile) int { return cmp.Compare(m.share(a.from, a.to), m.share(b.from, b.to)) })
 		for b.Loop() {
 			s := newLineSink(io.Discard, &WriteOptions{})
 			err := m.requestsIn(context.Background(), day.from, day.to, false, func(r *request) error {
