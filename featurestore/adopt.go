@@ -123,7 +123,7 @@ func (s *Store) adoptMonth(ctx context.Context, p *adopting, m row.Month) (*Mont
 			}
 			p.next = nil
 			if p.more != nil {
-				r.Values = p.more.Enrich(r.Values, r.IP, time.Unix(w.Start, 0))
+				r.Values = p.more.Enrich(r.Values, r.IP, time.Unix(w.Start, 0), time.Unix(w.End, 0))
 			}
 			if p.Labeler != nil {
 				r.Label = p.Labeler.Label(r.IP, m)

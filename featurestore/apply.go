@@ -308,7 +308,7 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 			r.Attack, r.IP = win.ID, ip
 			r.Values = g.Behaviour(g.Values(r.Values[:0]), roll.Next(win, ip, g))
 			if more != nil {
-				r.Values = more.Enrich(r.Values, ip, time.Unix(win.Start, 0))
+				r.Values = more.Enrich(r.Values, ip, time.Unix(win.Start, 0), time.Unix(win.End, 0))
 			}
 			r.First, r.Last, r.Hours = g.First, g.Last, g.Hours
 			if labeler != nil {
@@ -351,6 +351,9 @@ func missingReason(column string, sources []*Source) string {
 	}
 	if columns.IsEarlier(column) {
 		return "no export was known before these rows' windows, or none names their addresses"
+	}
+	if g, ok := columns.FurtherOf(column); ok {
+		return "the " + g.From + " given say nothing of these rows"
 	}
 	c, _ := columns.ByName(column)
 	for _, need := range c.Source {
@@ -446,12 +449,12 @@ func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
 		return err
 	}
 	// Columns of what was listed earlier are as old as the labels they came
-	// with: they go with them.
+	// with: they go with them. Others stay until their source is given again.
 	more, names := enricherOf(l)
 	var kept []string
 	var at []int
 	for i, n := range was.Columns {
-		if !columns.IsEarlier(n) {
+		if !columns.IsEarlier(n) && !slices.Contains(names, n) {
 			kept, at = append(kept, n), append(at, i)
 		}
 	}
@@ -464,7 +467,8 @@ func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
 				values = append(values, r.Values[i])
 			}
 			if more != nil {
-				values = more.Enrich(values, r.IP, was.windowStart(r.Attack))
+				start, end := was.Window(r.Attack)
+				values = more.Enrich(values, r.IP, start, end)
 			}
 			r.Values = values
 			return write(r)

@@ -17,14 +17,15 @@ type Labeler interface {
 }
 
 // Enricher is a Labeler that knows further columns of a row, made of what was
-// known before its window began.
+// known by its window's end: of what is said about addresses what was known
+// before the window began, of what was counted what was counted inside.
 type Enricher interface {
 	Labeler
 	// EnrichColumns are the columns' names; none switches them off.
 	EnrichColumns() []string
-	// Enrich appends their values for ip in a window that starts at start. It is
-	// called by several goroutines at once.
-	Enrich(dst []float64, ip netip.Addr, start time.Time) []float64
+	// Enrich appends their values for ip in the window [start, end). It is called
+	// by several goroutines at once.
+	Enrich(dst []float64, ip netip.Addr, start, end time.Time) []float64
 }
 
 func enricherOf(l Labeler) (Enricher, []string) {
@@ -36,15 +37,15 @@ func enricherOf(l Labeler) (Enricher, []string) {
 	return nil, nil
 }
 
-// windowStart is when an attack of the month began: the window's start, and the
-// month's where rows were given without one.
-func (i *MonthInfo) windowStart(attack string) time.Time {
+// Window is when an attack of the month was: the window, and the month where
+// rows were given without one.
+func (i *MonthInfo) Window(attack string) (start, end time.Time) {
 	for _, w := range i.Windows {
 		if w.Attack == attack && w.End > 0 {
-			return time.Unix(w.Start, 0).UTC()
+			return time.Unix(w.Start, 0).UTC(), time.Unix(w.End, 0).UTC()
 		}
 	}
-	return i.Month.Start(time.UTC)
+	return i.Month.Start(time.UTC), i.Month.End(time.UTC)
 }
 
 // Labels describe the label column of a month.

@@ -40,7 +40,7 @@ func (g *Group) Behaviour(dst []float64, s Shared) []float64 {
 	v[columns.ActiveDays] = float64(days)
 	v[columns.RequestsPerActiveHour] = ratio(g.Requests, int64(len(g.Hours)))
 	v[columns.InterarrivalMedian], v[columns.InterarrivalSpread] = g.interarrival()
-	v[columns.UserAgentIPCount] = distinct(int(s.AgentIPs), s.AgentIPs)
+	v[columns.UserAgentIPCount] = distinct(int(min(s.AgentIPs, columns.MaxUserAgentIPs)), s.AgentIPs)
 	v[columns.PrefixIPCount] = distinct(int(s.PrefixIPs), s.PrefixIPs)
 	v[columns.PrefixRequestCount] = distinct(int(s.PrefixRequests), s.PrefixIPs)
 	v[columns.DeclaredCrawlerRatio] = g.Crawler.Ratio()

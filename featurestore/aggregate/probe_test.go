@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sluice/featurestore/attack"
+	"sluice/featurestore/columns"
 	"sluice/featurestore/webrequest"
 )
 
@@ -125,5 +126,15 @@ func BenchmarkBehaviour(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A count of hundreds would name the agent; what the column holds stops before.
+func TestUserAgentIPCountStops(t *testing.T) {
+	for ips, want := range map[int64]float64{1: 1, 63: 63, 64: 64, 65: 64, 1 << 40: 64} {
+		v := (&Group{Counts: Counts{AgentRows: 1, Requests: 1}}).Behaviour(nil, Shared{AgentIPs: ips})
+		if got := v[columns.UserAgentIPCount]; got != want {
+			t.Errorf("of %d addresses: %v, want %v", ips, got, want)
+		}
 	}
 }

@@ -37,6 +37,6 @@ type enricher struct {
 
 func (e *enricher) EnrichColumns() []string { return e.of.EnrichColumns() }
 
-func (e *enricher) Enrich(dst []float64, ip netip.Addr, start time.Time) []float64 {
-	return e.of.Enrich(dst, e.key.Address(ip), start)
+func (e *enricher) Enrich(dst []float64, ip netip.Addr, start, end time.Time) []float64 {
+	return e.of.Enrich(dst, e.key.Address(ip), start, end)
 }

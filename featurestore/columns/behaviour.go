@@ -25,6 +25,9 @@ const (
 	NumBehaviour // 17
 )
 
+// MaxUserAgentIPs is where user_agent_ip_count stops.
+const MaxUserAgentIPs = 64
+
 var behaviour = [NumBehaviour]Column{
 	Status3xxRatio:        {"status_3xx_ratio", Ratio, "", "share of requests answered with a redirect, http_status 300 to 399, among those with a status", []string{"http_status"}},
 	Status4xxRatio:        {"status_4xx_ratio", Ratio, "", "share of requests answered with http_status 400 to 499, among those with a status", []string{"http_status"}},
@@ -39,7 +42,7 @@ var behaviour = [NumBehaviour]Column{
 	RequestsPerActiveHour: {"requests_per_active_hour", Real, "requests", "request_count over active_hours", nil},
 	InterarrivalMedian:    {"interarrival_median", Seconds, "s", "median of the times from one request to the next, in whole seconds of the log, over all files together; missing for a single request", nil},
 	InterarrivalSpread:    {"interarrival_spread", Ratio, "", "quartile coefficient of dispersion of the same times, (Q3-Q1)/(Q3+Q1), quartiles by linear interpolation; 0 where both are 0; missing for a single request", nil},
-	UserAgentIPCount:      {"user_agent_ip_count", Int, "addresses", "addresses of the attack that send a user_agent which this one sends; of several agents the one that most send", []string{"user_agent"}},
+	UserAgentIPCount:      {"user_agent_ip_count", Int, "addresses", "addresses of the attack that send a user_agent which this one sends; of several agents the one that most send; at most 64, since a count of hundreds is the name of one agent in one month rather than how shared it is", []string{"user_agent"}},
 	PrefixIPCount:         {"prefix_ip_count", Int, "addresses", "addresses of the attack in the same /24, IPv6 /64, this one among them", nil},
 	PrefixRequestCount:    {"prefix_request_count", Int, "requests", "request_count of all addresses of the attack in the same /24, IPv6 /64", nil},
 	DeclaredCrawlerRatio:  {"declared_crawler_ratio", Ratio, "", "share of requests whose user_agent says how to reach who runs it: a web or e-mail address", []string{"user_agent"}},

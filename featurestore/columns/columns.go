@@ -85,7 +85,7 @@ func Names() []string {
 
 // ByName finds a column by name.
 func ByName(name string) (Column, bool) {
-	for _, list := range [...][]Column{twelve[:], behaviour[:], earlier[:]} {
+	for _, list := range [...][]Column{twelve[:], behaviour[:], earlier[:], geo[:], spur[:], drops[:], crawler[:]} {
 		for _, c := range list {
 			if c.Name == name {
 				return c, true
@@ -102,8 +102,13 @@ func ByName(name string) (Column, bool) {
 // Hash, so that a model trained on another definition is refused.
 const SchemaVersion = 1
 
+// revisions count the changes of one column's definition, for Hash; 1 unless
+// named.
+var revisions = map[string]int{"user_agent_ip_count": 2}
+
 // Hash identifies an ordered list of columns: the first twelve hex digits of
-// the SHA-256 of the schema version and each "name:type", one a line. Two
+// the SHA-256 of the schema version and each "name:type", one a line, with
+// ":revision" behind those of which the definition changed. Two
 // schemas with one hash have the same columns in the same order with the same
 // definitions.
 func Hash(names []string) string {
@@ -114,6 +119,9 @@ func Hash(names []string) string {
 		t := c.Type
 		if !ok {
 			t = "float"
+		}
+		if v := revisions[n]; v > 1 {
+			t += Type(fmt.Sprintf(":%d", v))
 		}
 		fmt.Fprintf(&b, "%s:%s\n", n, t)
 	}

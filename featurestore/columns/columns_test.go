@@ -62,9 +62,34 @@ func TestFurtherColumns(t *testing.T) {
 			t.Errorf("IsEarlier(%q)", c.Name)
 		}
 	}
-	for _, n := range EarlierNames() {
-		if slices.Contains(Stored(), n) {
-			t.Errorf("%s is stored unasked", n)
+	for _, g := range Further() {
+		if len(g.Names()) != len(g.Columns()) || g.From == "" {
+			t.Errorf("group %s", g.Name)
 		}
+		for i, n := range g.Names() {
+			if slices.Contains(Stored(), n) {
+				t.Errorf("%s is stored unasked", n)
+			}
+			if of, ok := FurtherOf(n); !ok || of.Name != g.Name {
+				t.Errorf("FurtherOf(%s) = %s, %v", n, of.Name, ok)
+			}
+			if c, ok := ByName(n); !ok || c.Doc != g.Columns()[i].Doc || c.Type == "" || c.Doc == "" {
+				t.Errorf("ByName(%s) = %v, %v", n, c, ok)
+			}
+		}
+	}
+	if _, ok := FurtherOf("request_count"); ok {
+		t.Error("request_count comes of the logs")
+	}
+}
+
+// A changed definition is another schema, and only for those who have the
+// column.
+func TestHashKnowsRevisions(t *testing.T) {
+	defer func(was map[string]int) { revisions = was }(revisions)
+	two, stored := Hash(Names()), Hash(Stored())
+	revisions = map[string]int{}
+	if Hash(Names()) != two || Hash(Stored()) == stored {
+		t.Error("the hash does not tell definitions apart")
 	}
 }

@@ -27,7 +27,7 @@ func (w WithEarlier) EnrichColumns() []string { return columns.EarlierNames() }
 // Enrich appends, in the order of columns.Earlier, what exports known before
 // start say of ip. Where none was known everything is NaN, for "not listed"
 // would be a guess.
-func (w WithEarlier) Enrich(dst []float64, ip netip.Addr, start time.Time) []float64 {
+func (w WithEarlier) Enrich(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
 	e := w.Set.ListedBefore(ip, start)
 	from := len(dst)
 	dst = append(dst, slices.Repeat([]float64{math.NaN()}, columns.NumEarlier)...)

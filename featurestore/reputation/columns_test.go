@@ -32,7 +32,7 @@ func TestEarlierColumnsDoNotLeak(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return WithEarlier{s}.Enrich([]float64{5}, netip.MustParseAddr(me), at)[1:]
+		return WithEarlier{s}.Enrich([]float64{5}, netip.MustParseAddr(me), at, at)[1:]
 	}
 	same := func(a, b []float64) bool {
 		for i := range a {

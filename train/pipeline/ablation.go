@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"sluice/featurestore"
 	"sluice/featurestore/columns"
@@ -87,18 +86,9 @@ func Ablate(ctx context.Context, c Config, sink Sink) (*Ablation, error) {
 			if len(month.Columns) < len(stored) || !slices.Equal(month.Columns[:len(stored)], stored) {
 				return nil, fault.Field(fault.Invalid, "columns", "month %s was built before behaviour was stored; build it again from its logs with train features build --logs", m)
 			}
-			starts := map[string]time.Time{}
-			for _, w := range month.Manifest.Windows {
-				if w.End > 0 {
-					starts[w.Attack] = time.Unix(w.Start, 0).UTC()
-				}
-			}
 			for _, r := range month.Rows {
-				start, ok := starts[r.Attack]
-				if !ok {
-					start = m.Start(time.UTC)
-				}
-				r.Values = reputation.WithEarlier{Set: lists}.Enrich(slices.Clone(r.Values[:len(stored)]), r.IP, start)
+				start, end := month.Manifest.Window(r.Attack)
+				r.Values = reputation.WithEarlier{Set: lists}.Enrich(slices.Clone(r.Values[:len(stored)]), r.IP, start, end)
 				rows = append(rows, r)
 			}
 		}
