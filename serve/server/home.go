@@ -5,9 +5,11 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
+	"sluice/models/drift"
 	"sluice/models/registry"
 	"sluice/models/scorer"
 )
@@ -19,15 +21,106 @@ const keptScorers = 4
 // refresh and stays until another one is loaded in full.
 type homeModels struct {
 	registry *registry.Registry
-	champion atomic.Pointer[scorer.Scorer]
+	champion atomic.Pointer[observed]
+	refused  refusal // of a champion; used by refresh alone
+	shadows  *shadows
 
 	mu      sync.Mutex
 	scorers []*scorer.Scorer // the last used last
 	infos   map[string]ModelInfo
 }
 
-func newHomeModels(home string) *homeModels {
-	return &homeModels{registry: registry.Open(home), infos: map[string]ModelInfo{}}
+// newHomeModels serves a home's registry; shadow is the version that scores
+// beside the champion, "newest", or "".
+func newHomeModels(home, shadow string) *homeModels {
+	h := &homeModels{registry: registry.Open(home), infos: map[string]ModelInfo{}}
+	h.shadows = newShadows(h, shadow)
+	return h
+}
+
+// refusal remembers a version that can't serve, so that its files are not read
+// again at every look.
+type refusal struct {
+	version string
+	err     error
+	wait    time.Duration
+	until   time.Time
+}
+
+// The bounds of the time between two attempts at a version that was refused.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// load loads a version, or gives the error that it gave a short while ago.
+func (r *refusal) load(h *homeModels, version string) (*observed, error) {
+	now := time.Now()
+	if r.version == version && now.Before(r.until) {
+		return nil, r.err
+	}
+	o, err := h.load(version)
+	if err == nil {
+		*r = refusal{}
+		return o, nil
+	}
+	if r.version != version {
+		r.wait = 0
+	}
+	r.version, r.err = version, err
+	r.wait = min(max(2*r.wait, firstRetry), lastRetry)
+	r.until = now.Add(r.wait)
+	return nil, err
+}
+
+// load reads a version whole and holds it against its checksums, the schema of
+// this program's columns and its own self-test. Versions made before there were
+// self-tests have none.
+func (h *homeModels) load(version string) (*observed, error) {
+	v, err := h.registry.Get(version)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Verify(); err != nil {
+		return nil, err
+	}
+	s, err := loadScorer(v)
+	if err != nil {
+		return nil, err
+	}
+	o := &observed{Scorer: s, shadows: h.shadows}
+	if _, ok := v.Manifest.Files[registry.ProfileFile]; !ok {
+		return o, nil
+	}
+	b, err := v.ReadFile(registry.ProfileFile)
+	if err != nil {
+		return nil, err
+	}
+	p, err := drift.Parse(b)
+	if err == nil {
+		o.live, err = drift.NewLive(p, s.FeatureNames(), driftSpan)
+	}
+	return o, fault.Wrap(err, "version %s: %s", version, registry.ProfileFile)
+}
+
+// loadScorer loads a version that answers as it did when it was made.
+func loadScorer(v registry.Version) (*scorer.Scorer, error) {
+	s, err := scorer.Load(v)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := v.Manifest.Files[registry.SelfTestFile]; !ok {
+		return s, nil
+	}
+	b, err := v.ReadFile(registry.SelfTestFile)
+	if err != nil {
+		return nil, err
+	}
+	t, err := scorer.ParseSelfTest(b)
+	if err != nil {
+		return nil, fault.Wrap(err, "version %s", v.Name)
+	}
+	return s, s.Check(t)
 }
 
 // refresh loads the champion if it is not the one that serves; changed tells
@@ -35,24 +128,18 @@ func newHomeModels(home string) *homeModels {
 func (h *homeModels) refresh() (changed bool, err error) {
 	name, err := h.registry.Champion()
 	if err != nil || name == h.Champion() {
+		h.refused = refusal{}
 		return false, err
 	}
 	if name == "" {
 		h.champion.Store(nil)
 		return true, nil
 	}
-	v, err := h.registry.Get(name)
+	o, err := h.refused.load(h, name)
 	if err != nil {
 		return false, err
 	}
-	if err := v.Verify(); err != nil {
-		return false, err
-	}
-	s, err := scorer.Load(v)
-	if err != nil {
-		return false, err
-	}
-	h.champion.Store(s)
+	h.champion.Store(o)
 	return true, nil
 }
 
@@ -64,14 +151,17 @@ func (h *homeModels) Champion() string {
 	return ""
 }
 
-// Scorer gives a version to score with.
+// Scorer gives a version to score with. What is scored with "" is observed:
+// counted for drift, and scored by the shadow.
 func (h *homeModels) Scorer(version string) (Scorer, error) {
 	c := h.champion.Load()
 	switch {
 	case version == "" && c == nil:
 		return nil, errNoChampion()
-	case version == "" || c != nil && version == c.Version():
+	case version == "":
 		return c, nil
+	case c != nil && version == c.Version():
+		return c.Scorer, nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +174,7 @@ func (h *homeModels) Scorer(version string) (Scorer, error) {
 	if err != nil {
 		return nil, versionField(err)
 	}
-	s, err := scorer.Load(v)
+	s, err := loadScorer(v)
 	if err != nil {
 		return nil, err
 	}

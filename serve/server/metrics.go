@@ -21,6 +21,7 @@ type metrics struct {
 	badRows  prometheus.Counter
 	reloads  *prometheus.CounterVec
 	refused  *prometheus.GaugeVec
+	info     *prometheus.GaugeVec
 	// Of each port: connections open, and closed for want of room.
 	connections *prometheus.GaugeVec
 	closed      *prometheus.CounterVec
@@ -49,6 +50,9 @@ func newMetrics(feeds *feedStore, models Models) *metrics {
 		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sluice_refused", Help: "1 while the newest state of a thing can't be loaded and an older one serves.",
 		}, []string{"what"}),
+		info: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sluice_model_info", Help: "1 for the version in each role.",
+		}, []string{"role", "version"}),
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sluice_connections", Help: "Open connections, by port.",
 		}, []string{"port"}),
@@ -69,7 +73,7 @@ func newMetrics(feeds *feedStore, models Models) *metrics {
 			return of(l)
 		}
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.scored, m.badRows, m.reloads, m.refused, m.connections, m.closed,
+	m.registry.MustRegister(m.requests, m.seconds, m.scored, m.badRows, m.reloads, m.refused, m.info, m.connections, m.closed,
 		gauge("sluice_feed_loaded", "Whether a feed is loaded.", withFeed(func(*loadedFeed) float64 { return 1 })),
 		gauge("sluice_feed_rows", "Addresses in the loaded feed.", withFeed(func(l *loadedFeed) float64 { return float64(l.Len()) })),
 		gauge("sluice_feed_age_seconds", "Time since the loaded feed was generated.", withFeed(func(l *loadedFeed) float64 {
@@ -81,9 +85,30 @@ func newMetrics(feeds *feedStore, models Models) *metrics {
 			}
 			return 1
 		}),
+		gauge("sluice_model_age_seconds", "Time since the champion was made.", func() float64 {
+			c := models.Champion()
+			if c == "" {
+				return 0
+			}
+			v, err := models.Get(c)
+			if err != nil {
+				return 0
+			}
+			return time.Since(v.CreatedAt).Seconds()
+		}),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
+}
+
+// versions shows which version has which role; "" is none.
+func (m *metrics) versions(champion, shadow string) {
+	m.info.Reset()
+	for role, v := range map[string]string{"champion": champion, "shadow": shadow} {
+		if v != "" {
+			m.info.WithLabelValues(role, v).Set(1)
+		}
+	}
 }
 
 func (m *metrics) rowsScored(rows, bad int) {

@@ -44,13 +44,16 @@ type Config struct {
 	// addresses in it whole.
 	Audit          string
 	AuditAddresses bool
-	Threads        int           // per call that scores rows; 0 is all processors
-	Drain          time.Duration // how long calls in flight may take after the end was asked for, default 20 s
-	Poll           time.Duration // how often the home is looked at for what is new, default 2 s
-	Log            *slog.Logger  // nil: nothing is logged
-	Events         func(Event)   // nil: nobody listens; called from one goroutine at a time
-	Models         Models        // nil: the versions of the home's registry
-	Rows           RowSource     // nil: the home's feature store
+	// Shadow is the version that scores beside the champion, for metrics alone:
+	// its name, "newest" for the newest that is not the champion, or "".
+	Shadow  string
+	Threads int           // per call that scores rows; 0 is all processors
+	Drain   time.Duration // how long calls in flight may take after the end was asked for, default 20 s
+	Poll    time.Duration // how often the home is looked at for what is new, default 2 s
+	Log     *slog.Logger  // nil: nothing is logged
+	Events  func(Event)   // nil: nobody listens; called from one goroutine at a time
+	Models  Models        // nil: the versions of the home's registry
+	Rows    RowSource     // nil: the home's feature store
 
 	Policy   policy.Files    // what people say beside the model; read again when it changes
 	Appeal   string          // how to ask for another decision; stands in the answer for a listed address
@@ -139,13 +142,17 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	models := c.Models
 	if models == nil {
-		s.home = newHomeModels(c.Dir)
+		s.home = newHomeModels(c.Dir, c.Shadow)
 		models = s.home
 	}
 	if c.Rows == nil {
 		c.Rows = newStoreRows(c.Dir)
 	}
 	s.metrics = newMetrics(s.feeds, models)
+	if s.home != nil {
+		s.metrics.registry.MustRegister(newDriftCollector(s.home.champion.Load))
+		s.metrics.registry.MustRegister(s.home.shadows.collectors()...)
+	}
 	said, err := newRulings(&c)
 	if err != nil {
 		return nil, err
@@ -204,6 +211,14 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		ended <- err
 	}()
+	if s.home != nil {
+		stop := make(chan struct{})
+		go s.home.shadows.run(stop)
+		defer func() {
+			close(stop)
+			<-s.home.shadows.done
+		}()
+	}
 	probes := s.serveProbes()
 	defer func() { _ = probes.Close() }()
 	s.policyEvent()
@@ -276,6 +291,11 @@ func (s *Server) refresh(ctx context.Context) {
 		s.reloaded("model", changed, err)
 		if changed {
 			s.config.Events(Event{Model: &ModelEvent{Version: s.home.Champion()}})
+		}
+		shadowed, err := s.home.shadows.refresh()
+		s.reloaded("shadow", shadowed, err)
+		if changed || shadowed {
+			s.metrics.versions(s.home.Champion(), s.home.shadows.version())
 		}
 	}
 	if s.guard != nil {
