@@ -1,8 +1,8 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"math"
 	"net/netip"
@@ -36,6 +36,9 @@ type Options struct {
 	// Memory bounds the groups of all workers together, in bytes; what is more
 	// goes to runs in TempDir. 0 is DefaultMemory.
 	Memory int64
+	// Twelve leaves out what only behaviour columns need, which makes groups and
+	// partials smaller and saves about half of the work.
+	Twelve bool
 	// TempDir is where runs go; "" is the system's folder for such files.
 	TempDir string
 }
@@ -76,9 +79,6 @@ type Aggregator struct {
 	o       Options
 	limit   int64 // bytes per worker
 	workers []*worker
-
-	mu   sync.Mutex
-	runs []*os.File
 }
 
 type worker struct {
@@ -87,6 +87,8 @@ type worker struct {
 	deriver Deriver
 	matcher *attack.Matcher
 	reading reading
+	run     *os.File // where segments went that memory had no room for; nil if none
+	runEnd  int64
 	_       [64]byte // keeps workers' counters off one another's cache lines
 }
 
@@ -98,7 +100,7 @@ func New(o Options) *Aggregator {
 	}
 	a := &Aggregator{o: o, limit: max(1, o.Memory/int64(o.Workers))}
 	for i := range o.Workers {
-		a.workers = append(a.workers, &worker{stats: newStats(), deriver: o.Deriver(i), matcher: o.Windows.Matcher()})
+		a.workers = append(a.workers, &worker{shard: shard{behaviour: !o.Twelve}, stats: newStats(), deriver: o.Deriver(i), matcher: o.Windows.Matcher()})
 	}
 	return a
 }
@@ -128,11 +130,16 @@ func (a *Aggregator) Add(worker int, r *webrequest.Request) error {
 		return nil
 	}
 	w.stats.Kept++
-	f := w.reading.facts(r)
+	f := w.reading.facts(r, w.behaviour)
+	c := f.count(r, &d, w.behaviour)
+	k := keyOf(0, r.IP)
 	for _, i := range wins {
-		w.bytes += int64(w.get(keyOf(i, r.IP)).count(r, &d, &f))
+		w.add(i, k.hi, k.lo, &c, &f)
 	}
-	if w.bytes > a.limit {
+	if w.requests++; w.requests%coldAfter == 0 {
+		w.sealAll(a.o.Windows, w.cold)
+	}
+	if w.relieve(a.o.Windows, a.limit) {
 		return a.spill(w)
 	}
 	return nil
@@ -147,127 +154,222 @@ func (a *Aggregator) Stats() Stats {
 	return s
 }
 
-// Runs is the number of runs that memory forced to disk so far.
-func (a *Aggregator) Runs() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.runs)
+// Spilled is how many bytes memory had no room for so far; call it while no Add
+// runs.
+func (a *Aggregator) Spilled() (n int64) {
+	for _, w := range a.workers {
+		n += w.runEnd
+	}
+	return n
 }
 
-// spill writes a worker's groups as a run.
-func (a *Aggregator) spill(w *worker) error {
-	f, err := tempFile(a.o.TempDir)
-	if err != nil {
-		return err
+// spill moves a worker's segments to its run.
+func (a *Aggregator) spill(w *worker) (err error) {
+	if w.run == nil {
+		if w.run, err = tempFile(a.o.TempDir); err != nil {
+			return err
+		}
 	}
-	a.mu.Lock()
-	a.runs = append(a.runs, f)
-	a.mu.Unlock()
-	if err := w.writeRun(f, a.o.Windows); err != nil {
-		return err
-	}
-	w.reset()
-	return nil
-}
-
-// writeRun writes a worker's groups, sorted.
-func (w *worker) writeRun(f *os.File, windows *attack.Set) error {
-	b := newBuffered(f)
-	pw := NewWriter(b)
-	err := w.writeTo(pw, windows)
-	if err == nil {
-		err = pw.Close(nil)
-	}
-	if err == nil {
-		err = b.Flush()
-	}
-	return diskError("a sorted run", err)
-}
-
-func openRun(f *os.File, name string) (*Reader, error) {
-	st, err := f.Stat()
-	if err != nil {
-		return nil, diskError("a sorted run", err)
-	}
-	return NewReader(f, st.Size(), name)
+	w.runEnd, err = w.shard.spill(w.run, w.runEnd)
+	return err
 }
 
 // Finish writes everything added as one partial, with info in its header, and
 // gives that header. Its bytes depend on the requests, the options and info
 // alone: not on workers, order or runs. Errors: Exhausted, Interrupted.
 func (a *Aggregator) Finish(ctx context.Context, out io.Writer, info any) (Header, error) {
-	var readers []*Reader
-	for i, f := range a.runs {
-		r, err := openRun(f, fmt.Sprintf("run %d", i))
-		if err != nil {
-			return Header{}, err
-		}
-		readers = append(readers, r)
+	segments, err := a.sealed(ctx)
+	if err != nil {
+		return Header{}, err
 	}
 	pw := NewWriter(out)
-	busy := slices.DeleteFunc(slices.Clone(a.workers), func(w *worker) bool { return w.n == 0 })
-	if len(readers) == 0 && len(busy) == 1 {
-		if err := busy[0].writeTo(pw, a.o.Windows); err != nil {
-			return Header{}, diskError("a partial", err)
-		}
-		err := pw.Close(info)
-		return pw.Header(), diskError("a partial", err)
-	}
-	// Workers' groups are sorted and written side by side, and no longer held
-	// when they are merged.
-	files, errs := make([]*os.File, len(busy)), make([]error, len(busy))
-	var wg sync.WaitGroup
-	for i, w := range busy {
-		wg.Go(func() {
-			if files[i], errs[i] = tempFile(a.o.TempDir); errs[i] == nil {
-				errs[i] = w.writeRun(files[i], a.o.Windows)
-			}
-			w.shard = shard{}
-		})
-	}
-	wg.Wait()
-	for i, f := range files {
-		if f != nil {
-			defer f.Close()
-		}
-		if errs[i] != nil {
-			return Header{}, errs[i]
-		}
-		r, err := openRun(f, fmt.Sprintf("worker %d", i))
-		if err != nil {
-			return Header{}, err
-		}
-		readers = append(readers, r)
-	}
-	if err := writeMerged(ctx, pw, readers); err != nil {
+	if err := a.write(ctx, pw, segments); err != nil {
 		return Header{}, diskError("a partial", err)
 	}
-	err := pw.Close(info)
+	err = pw.Close(info)
 	return pw.Header(), diskError("a partial", err)
 }
 
-// writeMerged writes the sum of partials.
-func writeMerged(ctx context.Context, pw *Writer, readers []*Reader) error {
-	var current *Window
-	n := 0
-	return Merge(readers, 0, func(win *Window, ip netip.Addr, g *Group) error {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
+// sealed are the segments of all workers by window, ascending; what is in
+// memory beyond the limit went to the workers' runs.
+func (a *Aggregator) sealed(ctx context.Context) ([][]segment, error) {
+	errs := make([]error, len(a.workers))
+	var wg sync.WaitGroup
+	for i, w := range a.workers {
+		wg.Go(func() {
+			w.sealAll(a.o.Windows, func(*pane) bool { return ctx.Err() == nil })
+			if errs[i] = w.buf.err; errs[i] == nil && w.memory() > a.limit && w.sealed > 0 {
+				errs[i] = a.spill(w)
+			}
+			w.free, w.held = nil, 0
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, fault.As(fault.Interrupted, ctx.Err())
+	}
+	var all []segment
+	for i, w := range a.workers {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		all = append(all, w.segments...)
+	}
+	slices.SortStableFunc(all, func(x, y segment) int { return cmp.Compare(x.window, y.window) })
+	var out [][]segment
+	for from := 0; from < len(all); {
+		to := from + 1
+		for to < len(all) && all[to].window == all[from].window {
+			to++
+		}
+		out = append(out, all[from:to:to])
+		from = to
+	}
+	return out, nil
+}
+
+// mergeAhead bounds, in bytes, a window that is merged in memory beside others.
+const mergeAhead = 8 << 20
+
+// write writes windows in their order. Windows of which there are several
+// segments are merged side by side, as long as they are small.
+func (a *Aggregator) write(ctx context.Context, pw *Writer, windows [][]segment) error {
+	type merged struct {
+		blocks
+		records int64
+		done    chan struct{}
+	}
+	next := make([]*merged, len(windows))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tickets := make(chan struct{}, 2*len(a.workers)) // merged and not yet written
+	work := make(chan int)
+	for i, segs := range windows {
+		n := int64(0)
+		for _, s := range segs {
+			n += s.n
+		}
+		if len(segs) > 1 && n <= mergeAhead {
+			next[i] = &merged{done: make(chan struct{})}
+		}
+	}
+	wg.Go(func() {
+		defer close(work)
+		for i := range windows {
+			if next[i] == nil {
+				continue
+			}
+			select {
+			case tickets <- struct{}{}:
+				work <- i
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for range a.workers {
+		wg.Go(func() {
+			for i := range work {
+				m := next[i]
+				win := a.window(windows[i][0].window)
+				m.reset(win.Start)
+				if err := a.merge(ctx, windows[i], func(ip netip.Addr, g *Group) error {
+					m.add(ip, g)
+					m.records++
+					return nil
+				}); err != nil {
+					m.err = err
+				}
+				m.close()
+				close(m.done)
+			}
+		})
+	}
+	for i, segs := range windows {
+		if ctx.Err() != nil {
 			return fault.As(fault.Interrupted, ctx.Err())
 		}
-		if win != current {
-			current = win
-			if err := pw.Window(*win); err != nil {
+		if err := pw.Window(a.window(segs[0].window)); err != nil {
+			return err
+		}
+		switch m := next[i]; {
+		case m != nil:
+			<-m.done
+			<-tickets
+			if m.err != nil {
+				return m.err
+			}
+			s := segment{data: m.out, n: int64(len(m.out)), records: m.records}
+			pw.raw(&s)
+			next[i] = nil
+		case len(segs) == 1:
+			pw.raw(&segs[0])
+		default:
+			if err := a.merge(ctx, segs, pw.Add); err != nil {
 				return err
 			}
 		}
-		return pw.Add(ip, g)
-	})
+		clear(segs) // their memory is not needed any more
+	}
+	return pw.err
+}
+
+func (a *Aggregator) window(i int32) Window {
+	w := a.o.Windows.Window(i)
+	return Window{ID: w.ID, Month: w.Month, Start: w.Start, End: w.End}
+}
+
+// merge gives the sum of a window's segments.
+func (a *Aggregator) merge(ctx context.Context, segs []segment, yield func(netip.Addr, *Group) error) error {
+	win := a.window(segs[0].window)
+	var runs []*os.File
+	defer func() {
+		for _, f := range runs {
+			f.Close()
+		}
+	}()
+	for len(segs) > fanIn {
+		var fewer []segment
+		for from := 0; from < len(segs); from += fanIn {
+			f, err := tempFile(a.o.TempDir)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, f)
+			b := newBuffered(f)
+			pw := NewWriter(b)
+			if err := pw.Window(win); err != nil {
+				return err
+			}
+			if err := a.merge(ctx, segs[from:min(from+fanIn, len(segs))], pw.Add); err != nil {
+				return err
+			}
+			if pw.flush(); pw.err == nil {
+				pw.err = b.Flush()
+			}
+			if pw.err != nil {
+				return diskError("a sorted run", pw.err)
+			}
+			h := pw.head.Windows[0]
+			fewer = append(fewer, segment{window: segs[0].window, records: h.Records, file: f, at: h.Offset, n: h.Bytes})
+		}
+		segs = fewer
+	}
+	readers := make([]*Reader, len(segs))
+	for i := range segs {
+		readers[i] = segs[i].reader(win)
+	}
+	return mergeWindow(ctx, readers, yield)
 }
 
 // Close frees the runs. It must be called once, whatever happened before.
 func (a *Aggregator) Close() {
-	for _, f := range a.runs {
-		f.Close()
+	for _, w := range a.workers {
+		if w.run != nil {
+			w.run.Close()
+		}
 	}
-	a.runs, a.workers = nil, nil
+	a.workers = nil
 }

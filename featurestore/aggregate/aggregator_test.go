@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sluice/featurestore/attack"
+	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
@@ -117,12 +118,16 @@ func TestRowsAreThoseOfTheTwin(t *testing.T) {
 func TestMergeOfGroupsIsAssociativeAndCommutative(t *testing.T) {
 	group := rapid.Custom(func(t *rapid.T) *Group {
 		var s state
+		var do doings
 		for _, r := range drawRequests(t, "requests", 12) {
-			d, f := ownColumns{}.Derive(&r), new(reading).facts(&r)
-			s.count(&r, &d, &f)
+			d, f := ownColumns{}.Derive(&r), new(reading).facts(&r, true)
+			c := f.count(&r, &d, true)
+			s.add(&c, &f, &do)
 		}
 		g := new(Group)
-		s.group(g)
+		if s.requests() > 0 {
+			s.group(g, &do)
+		}
 		if rapid.IntRange(0, 4).Draw(t, "huge") == 0 { // sums that reach their end
 			g.Requests, g.SizeHi, g.SizeRows = 1<<63-1, 1<<64-1, 1<<62
 		}
@@ -229,12 +234,9 @@ func TestHoursBeyond32Bits(t *testing.T) {
 	for _, hour := range []int32{5, 7, 7, 6, 4, 5} {
 		h.add(hour)
 	}
-	var g Group
-	st := state{hours: h}
-	st.group(&g)
 	want := []row.HourCount{{Hour: 4, Requests: 1}, {Hour: 5, Requests: 1<<32 + 1}, {Hour: 6, Requests: 1}, {Hour: 7, Requests: 1<<32 + 1}}
-	if !slices.Equal(g.Hours, want) {
-		t.Errorf("got %v, want %v", g.Hours, want)
+	if got := h.list(nil); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -249,7 +251,11 @@ func TestSetHoldsWhatWasAdded(t *testing.T) {
 			twin[h] = true
 		}
 		got := s.sorted(nil)
-		if len(got) != len(twin) || int(s.n) != len(twin) || !slices.IsSorted(got) || bytes != 8*cap(s.table) {
+		size := 0
+		if s.table != nil {
+			size = tableBytes + 8*cap(s.table.slots)
+		}
+		if len(got) != len(twin) || !slices.IsSorted(got) || bytes != size {
 			t.Fatalf("%d values, want %d", len(got), len(twin))
 		}
 		for _, h := range got {
@@ -268,5 +274,67 @@ func TestHashIsStable(t *testing.T) {
 		if got := hashString(in); got != want {
 			t.Errorf("hashString(%q) = %#x, want %#x", in, got, want)
 		}
+	}
+}
+
+// Without what behaviour columns need, rows have the same twelve columns.
+func TestTwelveAreTheSame(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		set, filter := drawSet(rt), webrequest.DefaultFilter(webrequest.Wikimedia)
+		rs := drawRequests(rt, "requests", 80)
+		want := rowsOf(t, partialOf(t, Options{Windows: set, Filter: filter}, rs))
+		got := rowsOf(t, partialOf(t, Options{Windows: set, Filter: filter, Twelve: true, Workers: 2}, rs))
+		if len(got) != len(want) {
+			rt.Fatalf("%d rows, want %d", len(got), len(want))
+		}
+		for _, side := range [][]row.Row{got, want} {
+			for i := range side {
+				side[i].Values = side[i].Values[:columns.NumFeatures]
+			}
+		}
+		if err := same(got, want); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+// Many addresses, of both kinds, with many workers and little memory.
+func TestManyGroups(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	set := attack.Months(nil)
+	slow := newTwin(set, webrequest.Filter{}, ownColumns{})
+	var rs []webrequest.Request
+	for i := range 6000 {
+		a := [16]byte{0: 0x20, 1: 1, 15: byte(rng.IntN(200))}
+		r := webrequest.Request{Available: allFields, IP: netip.AddrFrom16(a), Time: base + int64(i), UserAgent: "x"}
+		if i%3 > 0 {
+			r.IP = netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(4)), byte(rng.IntN(256))})
+		}
+		rs = append(rs, r)
+		slow.add(&r)
+	}
+	want := slow.rows()
+	for _, o := range []Options{{Workers: 1}, {Workers: 3}, {Workers: 2, Memory: 200_000, TempDir: t.TempDir()}} {
+		o.Windows = set
+		if err := same(rowsOf(t, partialOf(t, o, rs)), want); err != nil {
+			t.Fatal(o.Workers, o.Memory, err)
+		}
+	}
+}
+
+// A group that has more requests than its lanes hold, over more than one hour
+// and with sums beyond 64 bits, is counted as the twin counts it.
+func TestManyRequestsOfOneGroup(t *testing.T) {
+	set := attack.Months(nil)
+	slow := newTwin(set, webrequest.Filter{}, ownColumns{})
+	var rs []webrequest.Request
+	for i := range 2000 {
+		r := webrequest.Request{Available: allFields, IP: netip.MustParseAddr("192.0.2.1"), Time: base + int64(i/900*3600+i%7), ResponseSize: 1 << 62, HasSize: true,
+			URIQuery: fmt.Sprint("?", i%50), UserAgent: fmt.Sprint(i % 3), URIPath: fmt.Sprint("/", i%9), HTTPStatus: "404", HTTPMethod: "POST", IsPageview: webrequest.TriOf(i%3 == 0)}
+		rs = append(rs, r)
+		slow.add(&r)
+	}
+	if err := same(rowsOf(t, partialOf(t, Options{Windows: set}, rs)), slow.rows()); err != nil {
+		t.Fatal(err)
 	}
 }

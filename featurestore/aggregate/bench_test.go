@@ -74,7 +74,6 @@ func BenchmarkAdd(b *testing.B) {
 					i = 0
 				}
 			}
-			b.ReportMetric(float64(a.workers[0].n), "groups")
 		})
 	}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // fanIn is the number of partials read side by side: each takes a file handle
-// and a block of memory. More are first merged in groups.
-var fanIn = 256
+// and a block of memory, 32 KiB. More are first merged in groups.
+var fanIn = 800
 
 // OpenFile opens a partial file; the caller closes the file. Errors: NotFound,
 // Corrupt, Version.
@@ -34,24 +34,23 @@ func OpenFile(path string) (*Reader, *os.File, error) {
 	return r, f, nil
 }
 
-// MergeFiles is Merge over any number of partial files. What must be merged in
-// between goes to tempDir and is gone at the end. Errors: Corrupt, Version,
-// Exhausted, Interrupted.
-func MergeFiles(ctx context.Context, paths []string, month row.Month, tempDir string, yield func(win *Window, ip netip.Addr, g *Group) error) error {
-	var readers []*Reader
-	var files []*os.File
+// OpenMerger opens the partials of a month (0: of all months). What must be
+// merged in between goes to tempDir and is gone at the end. Errors: Corrupt,
+// Version, Exhausted, Interrupted.
+func OpenMerger(ctx context.Context, paths []string, month row.Month, tempDir string) (_ *Merger, err error) {
+	m := &Merger{}
 	defer func() {
-		for _, f := range files {
-			f.Close()
+		if err != nil {
+			m.Close()
 		}
 	}()
 	if len(paths) <= fanIn {
 		for _, p := range paths {
 			r, f, err := OpenFile(p)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			readers, files = append(readers, r), append(files, f)
+			m.readers, m.files = append(m.readers, r), append(m.files, f)
 		}
 	}
 	// Groups of fanIn files become one run each. Merging is exact, so the way
@@ -63,17 +62,24 @@ func MergeFiles(ctx context.Context, paths []string, month row.Month, tempDir st
 	for from := 0; len(paths) > fanIn && from < len(paths); from += size {
 		r, f, err := mergeRun(ctx, paths[from:min(from+size, len(paths))], month, tempDir)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		readers, files = append(readers, r), append(files, f)
+		m.readers, m.files = append(m.readers, r), append(m.files, f)
 	}
-	n := 0
-	return Merge(readers, month, func(win *Window, ip netip.Addr, g *Group) error {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
-			return fault.As(fault.Interrupted, ctx.Err())
-		}
-		return yield(win, ip, g)
-	})
+	m.settle(month)
+	return m, nil
+}
+
+// MergeFiles is Merge over any number of partial files. What must be merged in
+// between goes to tempDir and is gone at the end. Errors: Corrupt, Version,
+// Exhausted, Interrupted.
+func MergeFiles(ctx context.Context, paths []string, month row.Month, tempDir string, yield func(win *Window, ip netip.Addr, g *Group) error) error {
+	m, err := OpenMerger(ctx, paths, month, tempDir)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return m.all(ctx, yield)
 }
 
 // mergeRun merges files into a nameless run.

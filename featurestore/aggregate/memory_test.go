@@ -31,8 +31,12 @@ func TestMemoryIsCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	used, counted := heap()-before, a.workers[0].bytes
-	t.Logf("%d groups: %d bytes used, %d counted; %d a group", a.workers[0].n, used, counted, used/int64(a.workers[0].n))
+	used, counted := heap()-before, a.workers[0].memory()
+	groups := int64(0)
+	for _, p := range a.workers[0].panes {
+		groups += int64(p.n)
+	}
+	t.Logf("%d groups: %d bytes used, %d counted; %d a group", groups, used, counted, used/groups)
 	if ratio := float64(used) / float64(counted); ratio < 0.7 || ratio > 1.3 {
 		t.Errorf("%d bytes are used and %d counted", used, counted)
 	}
@@ -42,15 +46,17 @@ func TestMemoryIsCounted(t *testing.T) {
 // Tiny groups, which most addresses have, cost their state and nothing more.
 func TestTinyGroupsAllocateNothing(t *testing.T) {
 	var st state
+	var do doings
 	r := webrequest.Request{Available: allFields, Time: base, URIQuery: "?a", UserAgent: "x", Referer: "y"}
 	var d webrequest.Derived
 	var m reading
 	n := testing.AllocsPerRun(100, func() {
-		st = state{}
+		st, do = state{}, doings{}
 		for i, q := range []string{"?a", "?b", "", "?a"} {
 			r.URIQuery, r.UserAgent = q, []string{"x", "y"}[i%2]
-			f := m.facts(&r)
-			st.count(&r, &d, &f)
+			f := m.facts(&r, true)
+			c := f.count(&r, &d, true)
+			st.add(&c, &f, &do)
 		}
 	})
 	if n != 0 {
@@ -80,7 +86,7 @@ func TestMemoryOfTwentyMillionRequests(t *testing.T) {
 		}
 	}
 	used := heap() - before
-	t.Logf("%d MB for %d + %d groups, %d MB counted", used>>20, a.workers[0].n, a.workers[1].n, (a.workers[0].bytes+a.workers[1].bytes)>>20)
+	t.Logf("%d MB, %d MB counted", used>>20, (a.workers[0].memory()+a.workers[1].memory())>>20)
 	if used > 2<<30 {
 		t.Errorf("%d bytes for twenty million requests", used)
 	}

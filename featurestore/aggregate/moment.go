@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"slices"
+	"unsafe"
 
 	"sluice/featurestore/webrequest"
 )
@@ -37,17 +38,15 @@ type reading struct {
 	probes, crawlers classCache
 }
 
-func (m *reading) facts(r *webrequest.Request) (f facts) {
+func (m *reading) facts(r *webrequest.Request, behaviour bool) (f facts) {
 	if r.Available.Has(webrequest.FieldURIQuery) && !absent(r.URIQuery) {
 		f.query = hashString(r.URIQuery)
 	}
 	if r.Available.Has(webrequest.FieldUserAgent) {
-		agent := r.UserAgent
-		if absent(agent) {
-			agent = ""
-		}
-		f.agent = hashString(agent)
-		f.crawler = m.crawlers.get(f.agent, declaresCrawler, agent)
+		m.agent(r, &f, behaviour)
+	}
+	if !behaviour {
+		return f
 	}
 	if r.Available.Has(webrequest.FieldURIPath) {
 		f.path = hashString(r.URIPath)
@@ -57,6 +56,17 @@ func (m *reading) facts(r *webrequest.Request) (f facts) {
 		f.status = s[0] - '0'
 	}
 	return f
+}
+
+func (m *reading) agent(r *webrequest.Request, f *facts, behaviour bool) {
+	agent := r.UserAgent
+	if absent(agent) {
+		agent = ""
+	}
+	f.agent = hashString(agent)
+	if behaviour {
+		f.crawler = m.crawlers.get(f.agent, declaresCrawler, agent)
+	}
 }
 
 // moments is the set of seconds with a request, once there are more than two;
@@ -121,64 +131,71 @@ type HashCount struct {
 // tally counts requests by hash: two in place, then an open-addressing table.
 // The zero value is empty.
 type tally struct {
-	n      int32
-	inline [2]HashCount
-	table  []HashCount // a power of two long, or nil; hash 0 is free
+	inline [2]HashCount // hash 0 is free
+	table  *tallyTable  // of all, once they don't fit
 }
+
+type tallyTable struct {
+	n     int
+	slots []HashCount // a power of two long; hash 0 is free
+}
+
+const tallyBytes = int(unsafe.Sizeof(tallyTable{}))
 
 // add counts one request and gives the bytes of memory that took.
 func (s *tally) add(h uint64) int {
-	if s.table == nil {
-		for i := range s.inline {
-			switch {
-			case i == int(s.n):
-				s.inline[i] = HashCount{h, 1}
-				s.n++
-				return 0
-			case s.inline[i].Hash == h:
-				s.inline[i].Requests++
-				return 0
-			}
-		}
-		return s.grow(4) + s.add(h)
+	if s.table != nil {
+		return s.table.add(HashCount{h, 1})
 	}
-	mask := len(s.table) - 1
-	for i := place(h, len(s.table)); ; i = (i + 1) & mask {
-		switch s.table[i].Hash {
+	for i := range s.inline {
+		switch c := &s.inline[i]; c.Hash {
 		case h:
-			s.table[i].Requests++
+			c.Requests++
 			return 0
 		case 0:
-			s.table[i] = HashCount{h, 1}
-			s.n++
-			if int(s.n)*4 > len(s.table)*3 {
-				return s.grow(2 * len(s.table))
+			*c = HashCount{h, 1}
+			return 0
+		}
+	}
+	s.table = &tallyTable{slots: make([]HashCount, 4)}
+	grown := tallyBytes + 16*4
+	for _, c := range s.inline {
+		grown += s.table.add(c)
+	}
+	return grown + s.table.add(HashCount{h, 1})
+}
+
+func (t *tallyTable) add(c HashCount) int {
+	mask := len(t.slots) - 1
+	for i := place(c.Hash, len(t.slots)); ; i = (i + 1) & mask {
+		switch p := &t.slots[i]; p.Hash {
+		case c.Hash:
+			p.Requests += c.Requests
+			return 0
+		case 0:
+			*p = c
+			t.n++
+			if t.n*4 > len(t.slots)*3 {
+				return t.grow()
 			}
 			return 0
 		}
 	}
 }
 
-func (s *tally) grow(size int) int {
-	old := s.table
-	s.table = make([]HashCount, size)
-	mask := size - 1
-	put := func(c HashCount) {
-		i := place(c.Hash, size)
-		for s.table[i].Hash != 0 {
-			i = (i + 1) & mask
-		}
-		s.table[i] = c
-	}
-	if old == nil {
-		for _, c := range s.inline[:s.n] {
-			put(c)
-		}
-	}
+func (t *tallyTable) grow() int {
+	old := t.slots
+	size := 2 * len(old)
+	t.slots = make([]HashCount, size)
 	for _, c := range old {
-		if c.Hash != 0 {
-			put(c)
+		if c.Hash == 0 {
+			continue
 		}
+		i := place(c.Hash, size)
+		for t.slots[i].Hash != 0 {
+			i = (i + 1) & (size - 1)
+		}
+		t.slots[i] = c
 	}
 	return 16 * (size - len(old))
 }
@@ -186,13 +203,13 @@ func (s *tally) grow(size int) int {
 // sorted appends the counts to dst, ascending by hash.
 func (s *tally) sorted(dst []HashCount) []HashCount {
 	from := len(dst)
-	if s.table == nil {
-		dst = append(dst, s.inline[:s.n]...)
-	} else {
-		for _, c := range s.table {
-			if c.Hash != 0 {
-				dst = append(dst, c)
-			}
+	values := s.inline[:]
+	if s.table != nil {
+		values = s.table.slots
+	}
+	for _, c := range values {
+		if c.Hash != 0 {
+			dst = append(dst, c)
 		}
 	}
 	return append(dst[:from], compactTally(dst[from:])...)

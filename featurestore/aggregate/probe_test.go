@@ -41,7 +41,7 @@ func TestClassCache(t *testing.T) {
 				path += fmt.Sprint(rapid.IntRange(0, 9999).Draw(t, "n"))
 			}
 			r := webrequest.Request{Available: webrequest.FieldURIPath, URIPath: path}
-			if got := m.facts(&r).probe; got != IsProbe(path) {
+			if got := m.facts(&r, true).probe; got != IsProbe(path) {
 				t.Fatalf("%q: %v", path, got)
 			}
 		}

@@ -17,60 +17,191 @@ type Record struct {
 	Group
 }
 
-// appendRecord writes a record without its window:
+// What a record's first byte says. Most records are of few requests, of files
+// that have every column, within one hour: what follows from that is not
+// written.
+const (
+	recordIPv6      = 1 << iota // the address has 16 bytes, not 4
+	recordPartly                // not every count of rows is that of all requests
+	recordHours                 // hours are written; else all requests are in the first one's
+	recordBehaviour             // what behaviour columns need is written
+	recordMoments               // seconds are written; else they are the first and the last
+	recordWide                  // the sum of sizes has more than 64 bits
+	recordFlags     = 1<<iota - 1
+)
+
+// A share's code: two bits each, in the order of parts.
+const (
+	partNone = iota // 0
+	partAll         // as many as requests
+	partSome        // the number is written
+)
+
+// appendRecord writes a record without its window (format 3):
 //
-//	length of the address (4 or 16), address,
-//	the counts as unsigned varints, first and last as signed ones,
-//	number of agents, agents (8 bytes each, little-endian, ascending),
-//	number of queries, queries likewise,
-//	number of hours, per hour the step from the one before and the requests,
-//	number of paths, per path its hash and the requests,
-//	number of seconds, per second the step from the one before
+//	flags
+//	address, 4 or 16 bytes
+//	requests, unsigned varint, as all numbers to come but where said otherwise
+//	recordPartly: a mask of the wholes that are not all requests (16 bits), those
+//	codes of the parts (2 bytes, with recordBehaviour 4), those with partSome
+//	sum of sizes, recordWide: its upper 64 bits
+//	first request, signed, from the start of the window; last, from the first
+//	number of agents, agents (8 bytes each, little-endian, ascending)
+//	number of queries, queries likewise
+//	recordHours: their number, per hour the step from the one before (from that of
+//	    the first request) and the requests
+//	recordBehaviour: number of paths, per path its hash and the requests
+//	recordMoments: number of seconds, per second the step from the one before
 //
-// Format 1 ends after the hours and has the first 18 counts only.
-func appendRecord(b []byte, ip netip.Addr, g *Group) []byte {
+// base is the start of the window.
+func appendRecord(b []byte, ip netip.Addr, g *Group, base int64) []byte {
+	at := len(b)
+	flags := byte(0)
 	if ip.Is4() {
 		a := ip.As4()
-		b = append(append(b, 4), a[:]...)
+		b = append(append(b, 0), a[:]...)
 	} else {
 		a := ip.As16()
-		b = append(append(b, 16), a[:]...)
+		b = append(append(b, 0), a[:]...)
+		flags = recordIPv6
 	}
-	for _, p := range g.Counts.fields() {
-		b = binary.AppendUvarint(b, uint64(*p))
+	behaviour := g.behaves()
+	if behaviour {
+		flags |= recordBehaviour
 	}
-	b = binary.AppendUvarint(b, g.SizeHi)
+	b = binary.AppendUvarint(b, uint64(g.Requests))
+	wholes, parts := g.Counts.wholes(), g.Counts.parts()
+	nWholes, nParts := twelveWholes, twelveParts
+	if behaviour {
+		nWholes, nParts = len(wholes), len(parts)
+	}
+	mask := 0
+	for i, n := range wholes[:nWholes] {
+		if n != g.Requests {
+			mask |= 1 << i
+		}
+	}
+	if mask != 0 {
+		flags |= recordPartly
+		b = binary.LittleEndian.AppendUint16(b, uint16(mask))
+		for i, n := range wholes[:nWholes] {
+			if mask&(1<<i) != 0 {
+				b = binary.AppendUvarint(b, uint64(n))
+			}
+		}
+	}
+	codes := uint32(0)
+	for i, n := range parts[:nParts] {
+		switch n {
+		case 0:
+		case g.Requests:
+			codes |= partAll << (2 * i)
+		default:
+			codes |= partSome << (2 * i)
+		}
+	}
+	b = binary.LittleEndian.AppendUint16(b, uint16(codes))
+	if behaviour {
+		b = binary.LittleEndian.AppendUint16(b, uint16(codes>>16))
+	}
+	for i, n := range parts[:nParts] {
+		if codes>>(2*i)&3 == partSome {
+			b = binary.AppendUvarint(b, uint64(n))
+		}
+	}
 	b = binary.AppendUvarint(b, g.SizeLo)
-	b = binary.AppendVarint(b, g.First)
-	b = binary.AppendVarint(b, g.Last)
+	if g.SizeHi != 0 {
+		flags |= recordWide
+		b = binary.AppendUvarint(b, g.SizeHi)
+	}
+	b = binary.AppendVarint(b, g.First-base)
+	b = binary.AppendUvarint(b, uint64(g.Last-g.First))
 	b = appendHashes(b, g.Agents)
 	b = appendHashes(b, g.Queries)
-	b = binary.AppendUvarint(b, uint64(len(g.Hours)))
-	var last int64
-	for _, h := range g.Hours {
-		b = binary.AppendVarint(b, h.Hour-last)
-		b = binary.AppendUvarint(b, uint64(h.Requests))
-		last = h.Hour
+	if len(g.Hours) != 1 || g.Hours[0].Hour != g.First/3600 || g.Hours[0].Requests != g.Requests {
+		flags |= recordHours
+		b = binary.AppendUvarint(b, uint64(len(g.Hours)))
+		last := g.First / 3600
+		for _, h := range g.Hours {
+			b = binary.AppendUvarint(b, uint64(h.Hour-last))
+			b = binary.AppendUvarint(b, uint64(h.Requests))
+			last = h.Hour
+		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(g.Paths)))
-	for _, c := range g.Paths {
-		b = binary.LittleEndian.AppendUint64(b, c.Hash)
-		b = binary.AppendUvarint(b, uint64(c.Requests))
+	if behaviour {
+		b = binary.AppendUvarint(b, uint64(len(g.Paths)))
+		for _, c := range g.Paths {
+			b = binary.LittleEndian.AppendUint64(b, c.Hash)
+			b = binary.AppendUvarint(b, uint64(c.Requests))
+		}
+		if !g.momentsFollow() {
+			flags |= recordMoments
+			b = binary.AppendUvarint(b, uint64(len(g.Moments)))
+			last := g.First
+			for _, t := range g.Moments {
+				b = binary.AppendUvarint(b, uint64(t-last))
+				last = t
+			}
+		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(g.Moments)))
-	last = g.First
-	for _, t := range g.Moments {
-		b = binary.AppendUvarint(b, uint64(t-last))
-		last = t
-	}
+	b[at] = flags
 	return b
 }
 
-// fieldsOfFormat1 is the number of fields in format 1.
-const fieldsOfFormat1 = 18
+// behaves reports whether there is anything that only behaviour columns need.
+func (g *Group) behaves() bool {
+	return g.Timed|g.StatusRows|g.Post.Of|g.Probe.Of|g.Crawler.Of != 0 || len(g.Paths)+len(g.Moments) > 0
+}
 
-// fields are the plain counts in the order of the file format.
-func (c *Counts) fields() [29]*int64 {
+// momentsFollow reports whether the seconds are those of the first and the last
+// request.
+func (g *Group) momentsFollow() bool {
+	switch m := g.Moments; len(m) {
+	case 1:
+		return m[0] == g.First && m[0] == g.Last
+	case 2:
+		return m[0] == g.First && m[1] == g.Last
+	}
+	return false
+}
+
+// twelveWholes and twelveParts of a group's counts belong to the twelve
+// columns, the others to behaviour.
+const (
+	twelveWholes = 9
+	twelveParts  = 8
+)
+
+// wholes are counts of requests that have a column: most often all of them.
+func (c *Counts) wholes() [14]int64 {
+	return [...]int64{
+		c.SizeRows, c.QueryRows, c.AgentRows, c.Referer.Of, c.AcceptLanguage.Of, c.Pageview.Of, c.RefererClass.Of, c.Spider.Of, c.AccessRows,
+		c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed,
+	}
+}
+
+func (c *Counts) setWholes(v *[14]int64) {
+	c.SizeRows, c.QueryRows, c.AgentRows, c.Referer.Of, c.AcceptLanguage.Of = v[0], v[1], v[2], v[3], v[4]
+	c.Pageview.Of, c.RefererClass.Of, c.Spider.Of, c.AccessRows = v[5], v[6], v[7], v[8]
+	c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed = v[9], v[10], v[11], v[12], v[13]
+}
+
+// parts are counts of requests with a property.
+func (c *Counts) parts() [14]int64 {
+	return [...]int64{
+		c.Referer.N, c.AcceptLanguage.N, c.Pageview.N, c.RefererClass.N, c.Spider.N, c.Desktop, c.MobileWeb, c.MobileApp,
+		c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N,
+	}
+}
+
+func (c *Counts) setParts(v *[14]int64) {
+	c.Referer.N, c.AcceptLanguage.N, c.Pageview.N, c.RefererClass.N, c.Spider.N = v[0], v[1], v[2], v[3], v[4]
+	c.Desktop, c.MobileWeb, c.MobileApp = v[5], v[6], v[7]
+	c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N = v[8], v[9], v[10], v[11], v[12], v[13]
+}
+
+// fields are the plain counts in the order of formats 1 and 2, and of lanes.
+func (c *Counts) fields() [numFields]*int64 {
 	return [...]*int64{
 		&c.Requests, &c.SizeRows, &c.QueryRows, &c.AgentRows,
 		&c.Referer.N, &c.Referer.Of, &c.AcceptLanguage.N, &c.AcceptLanguage.Of,
@@ -85,7 +216,6 @@ func (c *Counts) fields() [29]*int64 {
 
 func appendHashes(b []byte, hs []uint64) []byte {
 	b = binary.AppendUvarint(b, uint64(len(hs)))
-	b = slices.Grow(b, 8*len(hs))
 	for _, h := range hs {
 		b = binary.LittleEndian.AppendUint64(b, h)
 	}
@@ -98,10 +228,20 @@ var errRecord = errors.New("a record is damaged")
 type decoder struct {
 	b      []byte
 	format int
+	base   int64 // the window's start
 	bad    bool
 }
 
 func (d *decoder) uvarint() uint64 {
+	if len(d.b) > 0 && d.b[0] < 0x80 {
+		v := d.b[0]
+		d.b = d.b[1:]
+		return uint64(v)
+	}
+	return d.longUvarint()
+}
+
+func (d *decoder) longUvarint() uint64 {
 	v, n := binary.Uvarint(d.b)
 	if n <= 0 {
 		d.bad = true
@@ -113,13 +253,11 @@ func (d *decoder) uvarint() uint64 {
 }
 
 func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.bad = true
-		d.b = nil
-		return 0
+	u := d.uvarint()
+	v := int64(u >> 1)
+	if u&1 != 0 {
+		v = ^v
 	}
-	d.b = d.b[n:]
 	return v
 }
 
@@ -139,7 +277,6 @@ func (d *decoder) hashes(dst []uint64) []uint64 {
 		d.bad = true
 		return dst
 	}
-	dst = slices.Grow(dst, int(n))
 	last := uint64(0)
 	for ; n > 0; n-- {
 		h := binary.LittleEndian.Uint64(d.b)
@@ -156,56 +293,146 @@ func (d *decoder) hashes(dst []uint64) []uint64 {
 // record reads one record into r, reusing its slices, and checks what must
 // hold between its numbers.
 func (d *decoder) record(r *Record) error {
-	if len(d.b) == 0 {
+	r.Hours, r.Paths, r.Moments = r.Hours[:0], r.Paths[:0], r.Moments[:0]
+	if d.format < 3 {
+		return d.oldRecord(r)
+	}
+	if len(d.b) == 0 || d.b[0] > recordFlags {
 		return errRecord
 	}
-	n := int(d.b[0])
-	if n != 4 && n != 16 || len(d.b) < 1+n {
+	flags := d.b[0]
+	n := 4
+	if flags&recordIPv6 != 0 {
+		n = 16
+	}
+	if !d.address(r, d.b[1:], n) {
 		return errRecord
 	}
-	ip, _ := netip.AddrFromSlice(d.b[1 : 1+n])
-	d.b = d.b[1+n:]
-	if ip.Is4In6() {
-		return errRecord
-	}
-	r.IP = ip
-	r.Counts = Counts{}
-	fields := r.Counts.fields()
-	for i, p := range fields {
-		if d.format > 1 || i < fieldsOfFormat1 {
-			*p = d.count()
+	behaviour := flags&recordBehaviour != 0
+	r.Counts = Counts{Requests: d.count()}
+	d.counts(&r.Counts, behaviour, flags&recordPartly != 0)
+	r.SizeLo = d.uvarint()
+	if flags&recordWide != 0 {
+		if r.SizeHi = d.uvarint(); r.SizeHi == 0 {
+			d.bad = true
 		}
 	}
-	r.SizeHi, r.SizeLo = d.uvarint(), d.uvarint()
-	r.First, r.Last = d.varint(), d.varint()
+	r.First = d.base + d.varint()
+	r.Last = r.First + d.count()
 	r.Agents = d.hashes(r.Agents)
 	r.Queries = d.hashes(r.Queries)
-	r.Hours = r.Hours[:0]
-	hours := d.uvarint()
-	if hours > uint64(len(d.b)/2) {
+	if r.First/3600 > lastTime/3600 || r.First < -lastTime || r.Last < r.First {
 		return errRecord
 	}
-	var hour, requests int64
-	for i := range hours {
-		step := d.varint()
-		if i > 0 && (step <= 0 || hour > math.MaxInt64-step) {
-			d.bad = true
-			break
-		}
-		hour += step
-		c := row.HourCount{Hour: hour, Requests: d.count()}
-		requests = add(requests, c.Requests)
-		r.Hours = append(r.Hours, c)
+	requests := r.Requests
+	if flags&recordHours != 0 {
+		requests = d.hours(r)
+	} else {
+		r.Hours = append(r.Hours, row.HourCount{Hour: r.First / 3600, Requests: r.Requests})
 	}
-	r.Paths, r.Moments = r.Paths[:0], r.Moments[:0]
-	if d.format > 1 {
+	if behaviour {
 		d.paths(r)
-		d.moments(r)
+		if flags&recordMoments != 0 {
+			d.moments(r)
+		} else if r.Moments = append(r.Moments, r.First); r.Last != r.First {
+			r.Moments = append(r.Moments, r.Last)
+		}
 	}
 	if d.bad || requests != r.Requests || !r.plausible() {
 		return errRecord
 	}
 	return nil
+}
+
+// address reads the n bytes of an address at the start of b.
+func (d *decoder) address(r *Record, b []byte, n int) bool {
+	if len(b) < n {
+		return false
+	}
+	if n == 4 {
+		r.IP = netip.AddrFrom4([4]byte(b))
+	} else if r.IP = netip.AddrFrom16([16]byte(b)); r.IP.Is4In6() {
+		return false
+	}
+	d.b = b[n:]
+	return true
+}
+
+func (d *decoder) counts(c *Counts, behaviour, partly bool) {
+	var wholes, parts [14]int64
+	nWholes, nParts := twelveWholes, twelveParts
+	if behaviour {
+		nWholes, nParts = len(wholes), len(parts)
+	}
+	for i := range nWholes {
+		wholes[i] = c.Requests
+	}
+	if partly {
+		mask := d.uint16()
+		if mask == 0 || int(mask)>>nWholes != 0 {
+			d.bad = true
+		}
+		for i := range nWholes {
+			if mask&(1<<i) != 0 {
+				wholes[i] = d.count()
+			}
+		}
+	}
+	c.setWholes(&wholes)
+	codes := uint32(d.uint16())
+	if behaviour {
+		codes |= uint32(d.uint16()) << 16
+	}
+	if codes>>(2*nParts) != 0 {
+		d.bad = true
+	}
+	for i := range nParts {
+		switch codes & 3 {
+		case partAll:
+			parts[i] = c.Requests
+		case partSome:
+			parts[i] = d.count()
+		case 3:
+			d.bad = true
+		}
+		codes >>= 2
+	}
+	c.setParts(&parts)
+}
+
+func (d *decoder) uint16() uint16 {
+	if len(d.b) < 2 {
+		d.bad = true
+		return 0
+	}
+	v := binary.LittleEndian.Uint16(d.b)
+	d.b = d.b[2:]
+	return v
+}
+
+// hours reads hours that are written and gives their requests.
+func (d *decoder) hours(r *Record) (requests int64) {
+	n := d.uvarint()
+	if n > uint64(len(d.b)/2) {
+		d.bad = true
+		return 0
+	}
+	hour := r.First / 3600
+	for i := range n {
+		step := d.uvarint()
+		if i > 0 && step == 0 || step > lastTime/3600 {
+			d.bad = true
+			return 0
+		}
+		hour += int64(step)
+		c := d.count()
+		if c == 0 {
+			d.bad = true
+		}
+		requests = add(requests, c)
+		r.Hours = append(r.Hours, row.HourCount{Hour: hour, Requests: c})
+	}
+	return requests
 }
 
 func (d *decoder) paths(r *Record) {
@@ -240,6 +467,7 @@ func (d *decoder) moments(r *Record) {
 		d.bad = true
 		return
 	}
+	r.Moments = slices.Grow(r.Moments, int(n))
 	last := r.First
 	for i := range n {
 		step := d.uvarint()

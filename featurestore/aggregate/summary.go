@@ -25,6 +25,9 @@ type Summary struct {
 // PathCount is the number of paths that had so many requests each.
 type PathCount struct{ Requests, Paths int64 }
 
+// AddSize adds hi·2⁶⁴ + lo to the sum of response_size, in bytes.
+func (s *Summary) AddSize(hi, lo uint64) { s.addSize(hi, lo) }
+
 // Values appends what Group.Values and Group.Behaviour append for the same
 // requests, bit for bit. Without Paths the entropy is missing where uri_path
 // is there, and so are the two columns of gaps without HasGaps.
