@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -133,7 +134,9 @@ func (p *Policy) Decide(ip netip.Addr, scored Verdict, now time.Time) Decision {
 		return d
 	}
 	if i, ok := p.crawlers.Lookup(ip); ok {
-		d.Source, d.Reason, d.Verdict, d.Since = FromCrawler, p.reasons[i], NotAbusive, p.rules.Crawlers[i].Date
+		c := p.crawlerDecision(i)
+		c.Scored, c.Shared = d.Scored, d.Shared
+		return c
 	}
 	return d
 }
@@ -180,6 +183,23 @@ func (p *Policy) InForce(now time.Time) []Override {
 	out := slices.DeleteFunc(slices.Clone(p.rules.Overrides), func(o Override) bool { return !o.counts(now) })
 	slices.SortFunc(out, func(a, b Override) int { return a.Prefix.Compare(b.Prefix) })
 	return out
+}
+
+// CrawlerRanges gives the prefixes of crawlers and what holds in them where no
+// override counts.
+func (p *Policy) CrawlerRanges() iter.Seq2[netip.Prefix, Decision] {
+	return func(yield func(netip.Prefix, Decision) bool) {
+		for q, i := range p.crawlers.All() {
+			if !yield(q, p.crawlerDecision(i)) {
+				return
+			}
+		}
+	}
+}
+
+// crawlerDecision is what holds in the ranges of the i-th crawler.
+func (p *Policy) crawlerDecision(i int) Decision {
+	return Decision{Verdict: NotAbusive, Source: FromCrawler, Reason: p.reasons[i], Since: p.rules.Crawlers[i].Date}
 }
 
 // Regions are the parts of the address space for which a policy decides,

@@ -30,7 +30,7 @@ func grpcNeeds(method string) string {
 // needs is what an RPC, or the route that stands for it, asks of its caller.
 func needs(rpc string) string {
 	switch rpc {
-	case "ExportFeed", "ListFeedChanges", "LatestFeed":
+	case "ExportFeed", "ListFeedChanges", "ListOverrides", "LatestFeed":
 		return roleFeed
 	case "ListModelVersions", "GetModelVersion", "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", routePage:
 		return needAny

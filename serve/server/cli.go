@@ -63,6 +63,7 @@ func (o *settings) flags() *flag.FlagSet {
 	fs.DurationVar(&o.config.Poll, "poll", DefaultPoll, "how often (`TIME`) the home is looked at for a new feed or champion")
 	fs.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `LEVEL` of what is logged: DEBUG, INFO, WARN or ERROR")
 	fs.BoolVar(&o.json, "json", false, "write the event stream to stdout, a JSON object a line")
+	o.policyFlags(fs)
 	fs.StringVar(&o.file, "config", "", "read flags from the YAML `FILE` (\"flag: value\"); the command line wins")
 	return fs
 }
@@ -133,6 +134,8 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 			fmt.Fprintf(stdout, "serving gRPC on %s and REST on http://%s\n", e.Serving.GRPC, e.Serving.HTTP)
 		case e.Feed != nil:
 			fmt.Fprintf(stdout, "feed %s: %d addresses, scored by %s\n", e.Feed.Date, e.Feed.Rows, e.Feed.ModelVersion)
+		case e.Policy != nil:
+			fmt.Fprintf(stdout, "policy: %s\n", e.Policy)
 		case e.Model != nil && e.Model.Version != "":
 			fmt.Fprintf(stdout, "model %s is in service\n", e.Model.Version)
 		}
@@ -178,6 +181,9 @@ func configCommand(command string, o *settings, fs *flag.FlagSet, stdout io.Writ
 		return nil
 	}
 	if _, _, err := o.config.check(); err != nil {
+		return err
+	}
+	if _, err := newRulings(&o.config); err != nil {
 		return err
 	}
 	if st, err := os.Stat(o.config.Dir); err != nil || !st.IsDir() {

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
 	"sluice/featurestore/fault"
+	pb "sluice/proto/sluice/v1"
 	"sluice/serve/feed"
 )
 
@@ -24,8 +27,11 @@ type ipoidLine struct {
 	Proxies     []string  `json:"proxies"`
 	Tunnels     []string  `json:"tunnels"`
 
-	// Line is the feed's own line.
+	// Line is the feed's own line; null where the feed lacks the address, but
+	// people spoke of it.
 	Line json.RawMessage `json:"sluice"`
+	// Decision is what holds, as in an IpScore.
+	Decision json.RawMessage `json:"sluice_decision"`
 }
 
 // ipoid answers GET /feed/v1/ and GET /feed/v1/ip/{ip} as ipoid does: 404 with
@@ -70,7 +76,17 @@ func (s *service) ipoid(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, err)
 		return
 	}
-	if !found {
+	rule := s.rulings.at(time.Now())
+	check := rule.check(r.Context(), ip, "")
+	a := ipoidLine{IP: ip.String(), Types: none, Risks: none, Behaviors: none, Proxies: none, Tunnels: none}
+	var score *pb.IpScore
+	if found {
+		a.LastUpdated, a.Line = line.AsOf, line.AppendJSON(nil)
+		score = rule.score(line, check)
+	} else if score = rule.spoken(ip, check); score != nil {
+		a.LastUpdated = l.desc.GeneratedAt
+	}
+	if score == nil {
 		if o, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {
 			o.err = fault.New(fault.NotFound, "unknown address")
 		}
@@ -79,9 +95,15 @@ func (s *service) ipoid(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "No data found for "+ip.String())
 		return
 	}
-	none := []string{}
-	writeJSON(w, http.StatusOK, map[string]ipoidLine{ip.String(): {
-		IP: ip.String(), LastUpdated: line.AsOf, Types: none, Risks: none, Behaviors: none, Proxies: none, Tunnels: none,
-		Line: line.AppendJSON(nil),
-	}})
+	if a.Decision, err = decisionJSON.Marshal(score.GetDecision()); err != nil {
+		writeError(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]ipoidLine{a.IP: a})
 }
+
+// decisionJSON writes decisions as the gateway does.
+var decisionJSON = protojson.MarshalOptions{UseProtoNames: true}
+
+// none is an empty list in JSON, which nil is not.
+var none = []string{}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -79,6 +80,15 @@ func (s *Server) policyEvent() {
 	}
 	s.log.Info("policy", "overrides", e.Overrides, "ran_out", e.RanOut, "crawler_prefixes", e.CrawlerPrefixes, "shared_prefixes", e.SharedPrefixes)
 	s.config.Events(Event{Policy: e})
+}
+
+// String is the event as a person reads it.
+func (e *PolicyEvent) String() string {
+	s := fmt.Sprintf("%d overrides, %d prefixes of crawlers, %d shared", e.Overrides, e.CrawlerPrefixes, e.SharedPrefixes)
+	if e.RanOut > 0 {
+		s += fmt.Sprintf("; %d overrides ran out and can be cleared away", e.RanOut)
+	}
+	return s
 }
 
 // nobody is the policy of those who say nothing.

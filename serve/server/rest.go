@@ -212,6 +212,8 @@ func route(r *http.Request) string {
 		return "ListFeedChanges"
 	case strings.HasPrefix(p, "/v1/feeds/"):
 		return "ExportFeed"
+	case p == "/v1/overrides":
+		return "ListOverrides"
 	case p == "/v1/modelVersions":
 		return "ListModelVersions"
 	case strings.HasPrefix(p, "/v1/modelVersions/"):
