@@ -304,11 +304,11 @@ func TestManyGroups(t *testing.T) {
 	set := attack.Months(nil)
 	slow := newTwin(set, webrequest.Filter{}, ownColumns{})
 	var rs []webrequest.Request
-	for i := range 6000 {
-		a := [16]byte{0: 0x20, 1: 1, 15: byte(rng.IntN(200))}
-		r := webrequest.Request{Available: allFields, IP: netip.AddrFrom16(a), Time: base + int64(i), UserAgent: "x"}
+	for i := range 2500 {
+		a := [16]byte{0: 0x20, 1: 1, 15: byte(rng.IntN(100))}
+		r := webrequest.Request{Available: allFields, IP: netip.AddrFrom16(a), Time: base + int64(i), UserAgent: fmt.Sprint("agent ", i%500)}
 		if i%3 > 0 {
-			r.IP = netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(4)), byte(rng.IntN(256))})
+			r.IP = netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(4)), byte(rng.IntN(100))})
 		}
 		rs = append(rs, r)
 		slow.add(&r)
