@@ -73,33 +73,14 @@ func (s *Store) MonthInfo(m row.Month) (MonthInfo, error) {
 
 // scan opens a month's file, compares it with its checksum and reads it.
 func (s *Store) scan(m row.Month, hours bool, begin func(*MonthInfo), yield func(*row.Row) error) error {
-	info, err := s.MonthInfo(m)
-	if err != nil {
-		return err
-	}
-	f, err := s.openMonth(&info)
-	if err != nil && s.readOnly {
-		// Another process may have replaced the month since this Store was
-		// opened.
-		man, lerr := loadManifest(s.dir)
-		if lerr != nil || man == nil {
-			return err
-		}
-		s.mu.Lock()
-		s.man = man
-		s.mu.Unlock()
-		if info, lerr = s.MonthInfo(m); lerr != nil {
-			return lerr
-		}
-		f, err = s.openMonth(&info)
-	}
+	info, f, err := s.openChecked(m)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	begin(&info)
 	stopped := false
-	err = scanMonth(f, info.Bytes, &info, hours, func(r *row.Row) error {
+	err = scanMonth(f, &info, hours, func(r *row.Row) error {
 		err := yield(r)
 		stopped = err != nil
 		return err
@@ -108,6 +89,31 @@ func (s *Store) scan(m row.Month, hours bool, begin func(*MonthInfo), yield func
 		return fault.New(fault.Corrupt, "month %s of %s: %w; remove its file and build again", m, s.home, err)
 	}
 	return err
+}
+
+// openChecked opens a month's file, which is the one that the manifest means.
+func (s *Store) openChecked(m row.Month) (MonthInfo, *os.File, error) {
+	info, err := s.MonthInfo(m)
+	if err != nil {
+		return info, nil, err
+	}
+	f, err := s.openMonth(&info)
+	if err != nil && s.readOnly {
+		// Another process may have replaced the month since this Store was
+		// opened.
+		man, lerr := loadManifest(s.dir)
+		if lerr != nil || man == nil {
+			return info, nil, err
+		}
+		s.mu.Lock()
+		s.man = man
+		s.mu.Unlock()
+		if info, lerr = s.MonthInfo(m); lerr != nil {
+			return info, nil, lerr
+		}
+		f, err = s.openMonth(&info)
+	}
+	return info, f, err
 }
 
 // openMonth opens the file that the manifest means: the one written last lies

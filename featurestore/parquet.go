@@ -303,68 +303,41 @@ func parseHours(b []byte, dst []row.HourCount) ([]row.HourCount, error) {
 	return dst, nil
 }
 
-// scanMonth calls yield for each row of a month's file. The row and its slices
-// are valid until yield returns; its strings stay.
-func scanMonth(r io.ReaderAt, size int64, info *MonthInfo, hours bool, yield func(*row.Row) error) error {
-	f, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+// ipColumn is the place of the column ip.
+const ipColumn = 2
+
+// openParquet opens a month's file, whose columns must be those of the manifest.
+func openParquet(r io.ReaderAt, info *MonthInfo, o ...parquet.FileOption) (*parquet.File, error) {
+	f, err := parquet.OpenFile(r, info.Bytes, o...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	want := monthSchema(info.Columns)
 	if !slices.EqualFunc(f.Schema().Columns(), want.Columns(), slices.Equal[[]string]) {
-		return errors.New("its columns are not those of the manifest")
+		return nil, errors.New("its columns are not those of the manifest")
+	}
+	return f, nil
+}
+
+// scanMonth calls yield for each row of a month's file. The row and its slices
+// are valid until yield returns; its strings stay.
+func scanMonth(r io.ReaderAt, info *MonthInfo, hours bool, yield func(*row.Row) error) error {
+	f, err := openParquet(r, info, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return err
 	}
 	var (
-		features = len(info.Columns)
-		labelAt  = 3 + columns.NumFeatures
-		firstAt  = 3 + features + 1
-		batch    = make([]parquet.Row, batchRows)
-		out      = row.Row{Key: row.Key{Month: info.Month}, Values: make([]float64, features)}
+		batch = make([]parquet.Row, batchRows)
+		out   = row.Row{Key: row.Key{Month: info.Month}, Values: make([]float64, len(info.Columns))}
 	)
 	for _, g := range f.RowGroups() {
 		rows := g.Rows()
 		for {
 			n, err := rows.ReadRows(batch)
 			for _, v := range batch[:n] {
-				if len(v) != features+7 {
+				if err := decodeRow(v, len(info.Columns), hours, &out); err != nil {
 					rows.Close()
-					return fmt.Errorf("a row has %d values, not %d", len(v), features+7)
-				}
-				if a := v[1].ByteArray(); string(a) != out.Attack {
-					out.Attack = string(a)
-				}
-				ip, perr := netip.ParseAddr(string(v[2].ByteArray()))
-				if perr != nil {
-					rows.Close()
-					return errors.New("a row's address is none")
-				}
-				out.IP = ip
-				for i := range features {
-					c := 3 + i
-					if i >= columns.NumFeatures {
-						c++
-					}
-					if i == columns.RequestCount {
-						out.Values[i] = float64(v[c].Int64())
-					} else {
-						out.Values[i] = v[c].Double()
-					}
-				}
-				switch l := v[labelAt]; {
-				case l.IsNull():
-					out.Label = row.Unknown
-				case l.Boolean():
-					out.Label = row.True
-				default:
-					out.Label = row.False
-				}
-				out.First, out.Last = v[firstAt].Int64()/1000, v[firstAt+1].Int64()/1000
-				out.Hours = out.Hours[:0]
-				if hours {
-					if out.Hours, err = parseHours(v[firstAt+2].ByteArray(), out.Hours); err != nil {
-						rows.Close()
-						return err
-					}
+					return err
 				}
 				if err := yield(&out); err != nil {
 					rows.Close()
@@ -384,4 +357,45 @@ func scanMonth(r io.ReaderAt, size int64, info *MonthInfo, hours bool, yield fun
 		}
 	}
 	return nil
+}
+
+// decodeRow reads the columns of one row into out, whose slices it uses again.
+func decodeRow(v parquet.Row, features int, hours bool, out *row.Row) error {
+	labelAt, firstAt := 3+columns.NumFeatures, 3+features+1
+	if len(v) != features+7 {
+		return fmt.Errorf("a row has %d values, not %d", len(v), features+7)
+	}
+	if a := v[1].ByteArray(); string(a) != out.Attack {
+		out.Attack = string(a)
+	}
+	ip, err := netip.ParseAddr(string(v[ipColumn].ByteArray()))
+	if err != nil {
+		return errors.New("a row's address is none")
+	}
+	out.IP = ip
+	for i := range features {
+		c := 3 + i
+		if i >= columns.NumFeatures {
+			c++
+		}
+		if i == columns.RequestCount {
+			out.Values[i] = float64(v[c].Int64())
+		} else {
+			out.Values[i] = v[c].Double()
+		}
+	}
+	switch l := v[labelAt]; {
+	case l.IsNull():
+		out.Label = row.Unknown
+	case l.Boolean():
+		out.Label = row.True
+	default:
+		out.Label = row.False
+	}
+	out.First, out.Last = v[firstAt].Int64()/1000, v[firstAt+1].Int64()/1000
+	out.Hours = out.Hours[:0]
+	if hours {
+		out.Hours, err = parseHours(v[firstAt+2].ByteArray(), out.Hours)
+	}
+	return err
 }

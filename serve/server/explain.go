@@ -18,9 +18,10 @@ import (
 // RowSource finds the feature rows behind an address's score. Implementations
 // are safe for concurrent use.
 type RowSource interface {
-	// Rows gives the address's rows, with requests per hour, in those of the
-	// months that it holds. Errors: NotFound where it holds none of them.
-	Rows(ctx context.Context, ip netip.Addr, months []row.Month) ([]StoredRow, error)
+	// Rows gives the address's rows of the attacks, with requests per hour, in
+	// those of the months that it holds. Errors: NotFound where it holds none of
+	// them.
+	Rows(ctx context.Context, ip netip.Addr, attacks []string, months []row.Month) ([]StoredRow, error)
 }
 
 // StoredRow is a row and the names of its values.
@@ -56,7 +57,11 @@ func (s *service) ExplainIp(ctx context.Context, q *pb.ExplainIpRequest) (*pb.Ex
 	// A window may begin in one month and its first request come in the next:
 	// the row then belongs to the month before.
 	var months []row.Month
+	var attacks []string
 	for _, w := range line.Windows {
+		if !slices.Contains(attacks, w.Attack) {
+			attacks = append(attacks, w.Attack)
+		}
 		start := row.MonthOf(w.Start.UTC())
 		for _, m := range []row.Month{start, start - 1} {
 			if !slices.Contains(months, m) {
@@ -64,7 +69,7 @@ func (s *service) ExplainIp(ctx context.Context, q *pb.ExplainIpRequest) (*pb.Ex
 			}
 		}
 	}
-	rows, err := s.rows.Rows(ctx, ip, months)
+	rows, err := s.rows.Rows(ctx, ip, attacks, months)
 	if err != nil {
 		return nil, err
 	}

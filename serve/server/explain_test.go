@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,9 +21,18 @@ import (
 // An explanation is of the row in the store, and adds up to the margin.
 func TestExplainIp(t *testing.T) {
 	home := t.TempDir()
-	store, err := featurestore.Open(home, featurestore.OpenOptions{})
-	if err != nil {
-		t.Fatal(err)
+	write := func(m *featurestore.Month) {
+		t.Helper()
+		store, err := featurestore.Open(home, featurestore.OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.WriteMonth(context.Background(), m); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ip, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	august, _ := row.ParseMonth("2024-08")
@@ -46,12 +56,7 @@ func TestExplainIp(t *testing.T) {
 		r.First, r.Last = (hour-1)*3600, hour*3600+5
 		m.Rows = append(m.Rows, r)
 	}
-	if err := store.WriteMonth(context.Background(), m); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	write(m)
 	l := testLine("192.0.2.1", 0.5)
 	l.Windows = []feed.Window{
 		{Attack: "b", Start: asOf.Add(time.Hour), End: asOf.Add(2 * time.Hour), Confidence: 0.5}, // its first request came in September
@@ -88,5 +93,41 @@ func TestExplainIp(t *testing.T) {
 	sameOverREST(t, s, "GET", "/v1/ips/::ffff:192.0.2.1:explain", "", a)
 	if _, err := s.client.ExplainIp(ctx, &pb.ExplainIpRequest{Name: "ips/192.0.2.9"}); status.Code(err) != codes.NotFound {
 		t.Errorf("a row that is gone: %v", err)
+	}
+
+	// A month that is built again is read again, by calls that run meanwhile as
+	// well; one that is not is not opened twice.
+	for i := range m.Rows {
+		m.Rows[i].Values[columns.RequestCount] = 5
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 5 {
+				a, err := s.client.ExplainIp(ctx, &pb.ExplainIpRequest{Name: "ips/192.0.2.1"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				x := *a.Windows[0].Contributions[columns.RequestCount].Value
+				y := *a.Windows[1].Contributions[columns.RequestCount].Value
+				if x != 3 && x != 5 || y != 3 && y != 5 {
+					t.Errorf("request_count %v and %v", x, y)
+				}
+			}
+		})
+	}
+	write(m)
+	all.Wait()
+	if a, err = s.client.ExplainIp(ctx, &pb.ExplainIpRequest{Name: "ips/192.0.2.1"}); err != nil || *a.Windows[0].Contributions[columns.RequestCount].Value != 5 {
+		t.Errorf("after the month was written again: %v, %v", a, err)
+	}
+	files := s.Server.service.rows.(*storeRows)
+	open := files.months[0]
+	if _, err = s.client.ExplainIp(ctx, &pb.ExplainIpRequest{Name: "ips/192.0.2.1"}); err != nil || files.months[0] != open {
+		t.Errorf("the month was opened again, %v", err)
+	}
+	if len(files.months) != 1 || open.users != 1 {
+		t.Errorf("%d months are open, with %d users", len(files.months), open.users)
 	}
 }
