@@ -9,6 +9,18 @@ import (
 type Report struct {
 	Columns []string `json:"columns"`
 	Months  []Month  `json:"months"`
+	// Trained is what the months are held against.
+	Trained Profile `json:"-"`
+}
+
+// Of finds a month by its name; nil where it was not measured.
+func (r *Report) Of(month string) *Month {
+	for i := range r.Months {
+		if r.Months[i].Month == month {
+			return &r.Months[i]
+		}
+	}
+	return nil
 }
 
 // Month is one month's drift; PSI and KS follow Report.Columns.
@@ -17,11 +29,13 @@ type Month struct {
 	Rows  int64     `json:"rows"`
 	PSI   []float64 `json:"psi"` // NaN where the month or the profile is empty
 	KS    []float64 `json:"ks"`  // binned
+	// Counted is the month's rows over the bins of the training rows.
+	Counted Profile `json:"-"`
 }
 
 // NewReport starts a report against a profile.
 func NewReport(p Profile) *Report {
-	r := &Report{}
+	r := &Report{Trained: p}
 	for _, h := range p.Columns {
 		r.Columns = append(r.Columns, h.Name)
 	}
@@ -30,7 +44,7 @@ func NewReport(p Profile) *Report {
 
 // Add measures one month, counted over the profile's bins.
 func (r *Report) Add(month string, trained, counted Profile) error {
-	m := Month{Month: month}
+	m := Month{Month: month, Counted: counted}
 	for i, h := range trained.Columns {
 		var other Histogram
 		if i < len(counted.Columns) {
@@ -100,6 +114,6 @@ func (m *Month) UnmarshalJSON(b []byte) error {
 		}
 		return out
 	}
-	*m = Month{in.Month, in.Rows, values(in.PSI), values(in.KS)}
+	*m = Month{Month: in.Month, Rows: in.Rows, PSI: values(in.PSI), KS: values(in.KS)}
 	return nil
 }

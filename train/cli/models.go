@@ -22,20 +22,7 @@ import (
 )
 
 func modelCommands() []command {
-	return []command{{
-		name:    "evaluate",
-		summary: "Measure a version, the rules or the earlier lists on months of the store",
-		long: `Measures on the store's rows as they are labelled now, without training: labels
-that came later are added with train features build --labels. Writes nothing.`,
-		args: "",
-		example: `train evaluate --model champion --months 2024-08
-train evaluate --model 2024-07-0123456789ab --months 2024-08,2024-09 --json
-train evaluate --model rules --months 2024-08
-train evaluate --model listed-before --months 2024-08 --labels 'blacklist-*.txt'
-train evaluate --grid --months 2024-06,2024-07,2024-08
-train evaluate --backtest 2 --labels 'blacklist-*.txt'`,
-		setup: setupEvaluate,
-	}, {
+	return []command{evaluateCommand(), {
 		name:    "compare",
 		summary: "Put two versions' figures side by side",
 		args:    "V W",
@@ -60,94 +47,6 @@ train promote 2024-07-0123456789ab --force "attack under way, precision 0.78 acc
 		example: `train rollback --reason "locks out the office"`,
 		setup:   setupRollback,
 	}}
-}
-
-func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error {
-	model := fs.String("model", "champion", "`V`, a version, or champion, rules or listed-before")
-	months := list{comma: true}
-	fs.Var(&months, "months", "`MONTHS` of the store to measure on")
-	labels := list{}
-	fs.Var(&labels, "labels", "AbuseIPDB export `FILES` of earlier months, to measure what was listed before")
-	grid := fs.Bool("grid", false, "the published study's splits of two or three months: .8/.2 by row and by address, month to month")
-	backtest := fs.Int("backtest", 0, "train on `N` months and test on the next, for every labelled month of the store")
-	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters for --grid and --backtest")
-	seed := fs.Int64("seed", 0, "`N` that draws start from")
-	tune := fs.Bool("tune", false, "search the parameters of each --backtest split within its training months")
-	return func(ctx context.Context, e *env, args []string) error {
-		if len(args) > 0 {
-			return fault.New(fault.Usage, "evaluate takes no %q; see train evaluate --help", args[0])
-		}
-		ms, err := parseMonths("months", months.values)
-		if err != nil {
-			return err
-		}
-		if len(ms) == 0 && *backtest == 0 {
-			return fault.Field(fault.Usage, "months", "evaluate needs --months; see train evaluate --help")
-		}
-		exports, err := expandGlobs("labels", labels.values)
-		if err != nil {
-			return err
-		}
-		e.events.begin("evaluate")
-		if (*params != "" || *tune) && !*grid && *backtest == 0 {
-			return fault.New(fault.Usage, "--params and --tune are for --grid and --backtest, which train; a version has its own")
-		}
-		if *tune && *grid {
-			return fault.Field(fault.Usage, "tune", "--tune goes with --backtest; the grid is trained as given")
-		}
-		if *grid || *backtest != 0 {
-			c := pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads), Seed: *seed, Tune: *tune}
-			if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
-				return err
-			}
-			if *backtest != 0 {
-				splits, err := pipeline.Backtest(ctx, c, *backtest, e.events.send)
-				if err != nil {
-					return err
-				}
-				e.events.result(splits, func(w io.Writer) { printFigures(w, e.events.figures) })
-				return nil
-			}
-			rows, err := pipeline.Grid(ctx, c, ms, e.events.send)
-			if err != nil {
-				return err
-			}
-			e.events.result(rows, func(w io.Writer) { printGrid(w, rows) })
-			return nil
-		}
-		split, err := pipeline.Evaluate(ctx, pipeline.Config{Home: e.global.dir, Labels: exports, Threads: threads(e.global.threads), Seed: *seed}, *model, ms, e.events.send)
-		if err != nil {
-			return err
-		}
-		e.events.result(split, func(w io.Writer) { printFigures(w, e.events.figures) })
-		return nil
-	}
-}
-
-// printGrid puts the splits side by side, at one half, with their matrices.
-func printGrid(w io.Writer, rows []report.GridRow) {
-	fmt.Fprintf(w, "%-28s %-10s %7s %8s %9s %7s %7s %9s   %s\n", "split", "rows by", "rows", "roc_auc", "precision", "recall", "f1", "accuracy", "tn, fp / fn, tp")
-	for _, g := range rows {
-		by := "row"
-		switch {
-		case g.Grouped:
-			by = "address"
-		case strings.Contains(g.Name, "→"):
-			by = "month"
-		}
-		h := g.Split.AtHalf
-		c := h.Confusion
-		fmt.Fprintf(w, "%-28s %-10s %7d %8s %9s %7s %7s %9s   %g, %g / %g, %g\n", g.Name, by, g.Split.Rows.Rows, figure(g.Split.ROCAUC), figure(h.Classes.True.Precision), figure(h.Classes.True.Recall), figure(h.Classes.True.F1), figure(h.Accuracy), c.TN, c.FP, c.FN, c.TP)
-	}
-	fmt.Fprintln(w)
-	for _, g := range rows {
-		switch {
-		case g.HasLeak:
-			fmt.Fprintf(w, "%s: ROC AUC by row less that by address is %+.4f (one draw, other test rows: chance is in it)\n", g.Name, g.Leakage)
-		case !g.Grouped && !strings.Contains(g.Name, "→"):
-			fmt.Fprintf(w, "%s: no address has two rows, so the two splits differ by chance alone\n", g.Name)
-		}
-	}
 }
 
 func openVersion(r *registry.Registry, name string) (registry.Version, error) {
@@ -308,6 +207,22 @@ func months[M fmt.Stringer](ms []M) string {
 	return strings.Join(s, ", ")
 }
 
+// promotable is the version that promote is asked for: a name that stands for
+// one is none.
+func promotable(r *registry.Registry, name string) (string, error) {
+	if name != pipeline.ModelChampion {
+		return name, nil
+	}
+	now, err := r.Champion()
+	if err != nil {
+		return "", err
+	}
+	if now == "" {
+		return "", fault.Field(fault.Usage, "version", "promote takes the name of a version, and no version is in service yet that \"champion\" could mean; see train versions")
+	}
+	return "", fault.Field(fault.Usage, "version", "champion is %s, which is in service already; name the version to put in its place (see train versions), or take it out with train rollback", now)
+}
+
 func setupPromote(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	force := fs.String("force", "", "`REASON` to put a version in service though a gate held it back")
 	reason := fs.String("reason", "", "`WHY`, for champion.log")
@@ -321,7 +236,11 @@ func setupPromote(fs *flag.FlagSet) func(context.Context, *env, []string) error 
 			return fault.New(fault.Usage, "promote takes one version; see train promote --help")
 		}
 		e.events.begin("promote")
-		entry := registry.Entry{Action: "promote", Version: rest[0], Who: who(), Reason: *reason, Forced: *force != ""}
+		name, err := promotable(registry.Open(e.global.dir), rest[0])
+		if err != nil {
+			return err
+		}
+		entry := registry.Entry{Action: "promote", Version: name, Who: who(), Reason: *reason, Forced: *force != ""}
 		if *force != "" {
 			entry.Reason = *force
 		} else if entry.Reason == "" {

@@ -42,6 +42,7 @@ With --demo the three months are simulated, in a home of their own
 		example: `train run --demo
 train run --logs 'access-*.log.gz' --labels 'blacklist-*.txt' --train 2024-06,2024-07 --test 2024-08
 train run --logs access.log --labels checks.jsonl --train 2024-07 --test 2024-08 --attacks attacks.csv
+train run --train last-2 --review --grid --backtest --labels 'blacklist-*.txt'
 train run --config monthly.yaml --dry-run`,
 		setup: setupRun,
 	}}
@@ -97,7 +98,9 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	target := fs.Float64("target-precision", 0.8, "precision that the operating point must hold, in (0, 1)")
 	backtest := fs.Bool("backtest", false, "add every other labelled month of the store to the report, each measured by a model of the months before it")
 	withGrid := fs.Bool("grid", false, "add the published study's splits to the report")
-	dry := fs.Bool("dry-run", false, "say what would be read and done, and stop")
+	review := fs.Bool("review", false, "answer a sceptical reader in the report: three sets of columns, tuned and untuned, other label definitions and delays")
+	countryDB := fs.String("country-db", "", "MaxMind `FILE` with countries, for figures by country")
+	dry := fs.Bool("dry-run", false, "say what would be read and done, in what time and memory, and stop")
 	demo := fs.Bool("demo", false, "run on three simulated months")
 	simulated := fs.Bool("simulated", false, "the logs are simulated; such a home never takes real ones")
 	return func(ctx context.Context, e *env, args []string) error {
@@ -107,7 +110,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if !(*target > 0 && *target < 1) {
 			return fault.Field(fault.Usage, "target-precision", "--target-precision %v: want a share between 0 and 1, as in 0.8", *target)
 		}
-		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Who: who(), World: featurestore.Real}
+		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Review: *review, CountryDB: *countryDB, Who: who(), World: featurestore.Real}
 		if *simulated {
 			c.World = featurestore.Simulated
 		}

@@ -96,7 +96,7 @@ func (p *Paired) decide(level float64) {
 		p.Verdict = NotDistinguishable
 	}
 	p.Sentence = fmt.Sprintf("The model is %s %s: recall %s against %s, a difference of %s (%.0f %% interval %s to %s).",
-		p.Verdict.words(), p.With, percent(float64(p.Model)), percent(float64(p.Other)),
+		p.Verdict.Words(), p.With, percent(float64(p.Model)), percent(float64(p.Other)),
 		points(d.Estimate), level*100, points(d.Low), points(d.High))
 	p.Sentence += p.aside()
 }
@@ -156,11 +156,11 @@ func (p *Paired) decideF1(level float64) {
 		p.Verdict = NotDistinguishable
 	}
 	p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model is %s %s: F1 %.3f against %.3f, a difference of %+.3f (%.0f %% interval %+.3f to %+.3f).",
-		p.Verdict.words(), p.With, float64(p.Model), float64(p.Other), float64(d.Estimate), level*100, float64(d.Low), float64(d.High))
+		p.Verdict.Words(), p.With, float64(p.Model), float64(p.Other), float64(d.Estimate), level*100, float64(d.Low), float64(d.High))
 }
 
-// words joins a verdict to its rival: "better than".
-func (v Verdict) words() string {
+// Words joins a verdict to its rival: "better than".
+func (v Verdict) Words() string {
 	switch v {
 	case Better:
 		return "better than"

@@ -41,6 +41,13 @@ type Variant struct {
 	FoldsROCAUC Float         `json:"folds_roc_auc"`
 	FoldsPRAUC  Float         `json:"folds_pr_auc"`
 	Parts       []VariantPart `json:"parts"`
+	// Of the study of age: months from the last training month to the test
+	// month, and the greatest drift of a feature and that of the score in
+	// between; null elsewhere.
+	Age           int    `json:"age"`
+	MaxPSI        Float  `json:"max_psi"`
+	MaxPSIFeature string `json:"max_psi_feature"`
+	ScorePSI      Float  `json:"score_psi"`
 }
 
 // The parts of a variant's rows.

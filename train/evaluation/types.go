@@ -21,6 +21,8 @@ type Evaluation struct {
 	Gate   Gate    `json:"gate"`
 	// Studies are variants of the version, each answering one question.
 	Studies []Study `json:"studies"`
+	// Retrain says from a backtest how models age; null without one.
+	Retrain *Retrain `json:"retrain"`
 }
 
 // Main is the split that the gate judges, or nil.

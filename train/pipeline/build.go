@@ -139,50 +139,6 @@ func buildSummary(r build.Result, took time.Duration) string {
 	return b.String()
 }
 
-// dryRun says what a run would do.
-func dryRun(ctx context.Context, c Config) (Result, error) {
-	res := Result{World: c.World, DryRun: true}
-	say := func(format string, args ...any) { res.Plan = append(res.Plan, fmt.Sprintf(format, args...)) }
-	sizes, total, err := fileSizes(c.Logs)
-	if err != nil {
-		return res, err
-	}
-	for i, f := range c.Logs {
-		say("read    %s (%s)", f, bytesText(sizes[i]))
-	}
-	for _, f := range c.Labels {
-		say("labels  %s", f)
-	}
-	if len(c.Logs) > 0 {
-		// Measured on gzip combined logs; see featurestore/README.md.
-		say("log bytes in all: %s; what the store has already is only hashed", bytesText(total))
-	}
-	if lists, err := openLabels(ctx, &c, func(Event) {}); err != nil {
-		return res, err
-	} else if lists != nil {
-		say("labels  say of %s whether an address is reported: %s (%s)", monthSpan(lists.Months()), lists.Definition(), lists.Sentence())
-	}
-	if st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, Context: ctx}); err == nil {
-		for _, m := range st.Manifest().Months {
-			say("store   %s: %d rows, %d reported, %d not, %d unknown", m.Month, m.Rows, m.Labels.True, m.Labels.False, m.Labels.Unknown)
-		}
-		st.Close()
-	} else if !fault.Is(err, fault.NotFound) {
-		return res, err
-	}
-	months := monthSpan(c.Train)
-	if c.LastN > 0 {
-		months = fmt.Sprintf("the last %d labelled months before the test month", c.LastN)
-	}
-	test := "the latest labelled month"
-	if len(c.Test) > 0 {
-		test = monthSpan(c.Test)
-	}
-	say("train   on %s: %d rounds, %d columns, seed %d; %d folds by IP for calibration and threshold", months, c.Rounds, len(c.Columns), c.Seed, folds)
-	say("test    on %s; target precision %.2f", test, c.TargetPrecision)
-	return res, nil
-}
-
 func fileSizes(files []string) (sizes []int64, total int64, err error) {
 	for _, f := range files {
 		var n int64

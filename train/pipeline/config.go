@@ -51,6 +51,11 @@ type Config struct {
 	Threads int
 	Memory  int64 // bytes that reading logs may take; 0 means the default
 	Grid    bool  // add the published splits to the report
+	// Review adds the studies to the report: three sets of columns, tuned and
+	// untuned parameters, other label definitions and delays.
+	Review bool
+	// CountryDB is a MaxMind database with countries, for slices; "" for none.
+	CountryDB string
 	// Backtest adds every other labelled month of the store to the report,
 	// each measured by a model of as many months before it.
 	Backtest bool

@@ -165,7 +165,7 @@ func (w *work) dependences(contrib []float32, by []report.Importance) []report.D
 // dossiers are the largest errors at the operating point (at one half where
 // the model abstains), masked: false positives first, because each is a reader
 // locked out.
-func (w *work) dossiers(raw []float64, contrib []float32) []report.Dossier {
+func (w *work) dossiers(raw []float64, contrib []float32) ([]report.Dossier, error) {
 	const each = 5
 	t, f := w.test, len(w.test.names)
 	threshold := 0.5
@@ -178,6 +178,7 @@ func (w *work) dossiers(raw []float64, contrib []float32) []report.Dossier {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(raw[b], raw[a]) })
 	var out []report.Dossier
+	at := map[row.Key][]int{}
 	add := func(i int, kind string) {
 		r := t.rows[i]
 		d := report.Dossier{Kind: kind, IP: row.Mask(r.IP), ID: string(rune('A' + len(out))), Attack: r.Attack, Month: r.Month.String(), Score: raw[i], Calibrated: w.calibration.Apply(raw[i])}
@@ -187,9 +188,10 @@ func (w *work) dossiers(raw []float64, contrib []float32) []report.Dossier {
 		slices.SortStableFunc(d.Values, func(a, b report.Value) int {
 			return cmp.Compare(math.Abs(b.Contribution), math.Abs(a.Contribution))
 		})
-		for _, h := range r.Hours {
-			d.Hours = append(d.Hours, report.Hour{Hour: hourText(h.Hour), Requests: h.Requests})
+		if w.country != nil {
+			d.Country = w.country.of(r.IP)
 		}
+		at[r.Key] = append(at[r.Key], len(out))
 		out = append(out, d)
 	}
 	for n, k := 0, 0; k < len(order) && n < each && raw[order[k]] >= threshold; k++ {
@@ -203,6 +205,49 @@ func (w *work) dossiers(raw []float64, contrib []float32) []report.Dossier {
 			add(order[k], "false negative")
 			n++
 		}
+	}
+	// Tables hold no hours: they are read for these few rows alone.
+	for _, m := range w.Test {
+		err := w.store.ScanMonth(m, true, func(r *row.Row) error {
+			for _, k := range at[r.Key] {
+				for _, h := range r.Hours {
+					out[k].Hours = append(out[k].Hours, report.Hour{Hour: hourText(h.Hour), Requests: h.Requests})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// swarmRows is how many test rows the summary of contributions shows.
+const swarmRows = 300
+
+// swarm is the contributions of the features that matter most, row by row, for
+// a sample of the test rows that is the same at every run.
+func (w *work) swarm(contrib []float32, by []report.Importance) []report.SwarmFeature {
+	const features = 12
+	t, f := w.test, len(w.test.names)
+	order := slices.Clone(by)
+	slices.SortStableFunc(order, func(a, b report.Importance) int { return cmp.Compare(b.MeanAbsSHAP, a.MeanAbsSHAP) })
+	pick := rand.New(rand.NewPCG(uint64(w.Seed), 0x73776172)).Perm(t.len())
+	pick = pick[:min(swarmRows, len(pick))]
+	slices.Sort(pick)
+	var out []report.SwarmFeature
+	for _, im := range order[:min(features, len(order))] {
+		if !(im.MeanAbsSHAP > 0) {
+			continue
+		}
+		j := slices.Index(t.names, im.Feature)
+		s := report.SwarmFeature{Feature: im.Feature}
+		for _, i := range pick {
+			s.Values = append(s.Values, float64(t.x[i*f+j]))
+			s.Contributions = append(s.Contributions, float64(contrib[i*(f+1)+j]))
+		}
+		out = append(out, s)
 	}
 	return out
 }

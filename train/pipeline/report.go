@@ -11,6 +11,7 @@ import (
 
 	"sluice/featurestore"
 	"sluice/featurestore/columns"
+	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
 	"sluice/models/drift"
@@ -37,9 +38,15 @@ func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBy
 	}
 	var splits []report.GridRow
 	if w.Grid && len(w.Train) > 1 {
-		if splits, err = grid(w.ctx, w.Config, w.store, append(w.Train[len(w.Train)-2:len(w.Train):len(w.Train)], w.Test...)[:3], w.sink); err != nil {
+		var missing []string
+		if splits, missing, err = grid(w.ctx, w.Config, w.store, append(w.Train[len(w.Train)-2:len(w.Train):len(w.Train)], w.Test...)[:3], w.lists, w.sink); err != nil {
 			return err
 		}
+		w.warnings = append(w.warnings, missing...)
+	}
+	errors, err := w.dossiers(probabilities(w.predictor, w.test, w.Threads), contrib)
+	if err != nil {
+		return err
 	}
 	in := report.Input{
 		Version: w.version, Simulated: w.World == featurestore.Simulated, Evaluation: *ev,
@@ -50,7 +57,7 @@ func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBy
 			Calibration: string(w.calibration.Kind), CalibrationOn: w.operating.ChosenOn, FormatVersion: "3.4.1",
 		},
 		Rules: &w.rules, Months: w.reportMonths(), Labels: w.reportLabels(), Importances: im,
-		Dependence: w.dependences(contrib, im), Drift: w.drift, Errors: w.dossiers(probabilities(w.predictor, w.test, w.Threads), contrib),
+		Dependence: w.dependences(contrib, im), Drift: w.drift, Errors: errors, Swarm: w.swarm(contrib, im),
 		Config: w.settings(), Warnings: w.warnings, Grid: splits, Attacks: w.reportAttacks(),
 		Paths: report.Paths{Home: "HOME", Registry: "registry/" + w.version, GRPC: "127.0.0.1:9090", HTTP: "127.0.0.1:8080", Flags: w.flags()},
 	}
@@ -72,18 +79,73 @@ func distinct(groups []int) int {
 	return len(slices.Compact(g))
 }
 
-// measureDrift holds the months of the store against the training rows.
+// scoreColumn is the name of the score among the columns whose drift is
+// measured.
+const scoreColumn = "score"
+
+// measureDrift holds months against the training rows: each training month,
+// each that is tested, and with a backtest every month of the store. The
+// score's reference is what training rows got out of fold.
 func (w *work) measureDrift() error {
-	p, err := drift.NewProfile(w.train.names, w.train.columnValues())
+	p, err := drift.NewProfile(append(slices.Clone(w.train.names), scoreColumn), append(w.train.columnValues(), w.folds))
 	if err != nil {
 		return err
 	}
 	w.drift = drift.NewReport(p)
-	counted, err := p.Count(w.test.columnValues())
-	if err != nil {
-		return err
+	add := func(name string, t *table, scores []float64) error {
+		counted, err := p.Count(append(t.columnValues(), scores))
+		if err != nil {
+			return err
+		}
+		return w.drift.Add(name, p, counted)
 	}
-	return w.drift.Add(monthSpan(w.Test), p, counted)
+	test := monthSpan(w.Test)
+	for _, m := range w.store.Manifest().Months {
+		switch {
+		case slices.Contains(w.Train, m.Month):
+			t, scores := w.train.month(m.Month, w.folds)
+			if err := add(m.Month.String(), t, scores); err != nil {
+				return err
+			}
+		case m.Month == w.Test[0]:
+			if err := add(test, w.test, probabilities(w.predictor, w.test, w.Threads)); err != nil {
+				return err
+			}
+		case w.Backtest && !slices.Contains(w.Test, m.Month):
+			have, rows, err := monthRows(w.store, "months", []row.Month{m.Month}, w.lists, w.train.names)
+			if err != nil {
+				return err
+			}
+			// A month without labels drifts as well as any other.
+			t, err := newTable(have, rows, w.train.names, groupNumbers{}, m.Labels.True+m.Labels.False > 0)
+			if fault.Is(err, fault.Invalid) {
+				w.warnings = append(w.warnings, fmt.Sprintf("no drift of %s: %s", m.Month, oneLine(err)))
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := add(m.Month.String(), t, probabilities(w.predictor, t, w.Threads)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// month is the rows of one month, with their part of scores.
+func (t *table) month(m row.Month, scores []float64) (*table, []float64) {
+	f := len(t.names)
+	out := &table{names: t.names}
+	var s []float64
+	for i := range t.rows {
+		if t.rows[i].Month == m {
+			out.rows = append(out.rows, t.rows[i])
+			out.x = append(out.x, t.x[i*f:(i+1)*f]...)
+			s = append(s, scores[i])
+		}
+	}
+	return out, s
 }
 
 // columnValues is the table column by column.
@@ -153,15 +215,8 @@ func (w *work) monthCounts(m row.Month) (requests int64, ips int) {
 
 func (w *work) reportLabels() report.Labels {
 	l := report.Labels{Source: "AbuseIPDB"}
-	var defs []string
-	for _, mo := range w.store.Manifest().Months {
-		if slices.Contains(w.Train, mo.Month) || slices.Contains(w.Test, mo.Month) {
-			defs = append(defs, mo.Labels.Definition)
-		}
-	}
-	slices.Sort(defs)
-	defs = slices.Compact(defs)
-	l.Definition = strings.Join(defs, ", ")
+	l.Definition = w.definitions()
+	defs := strings.Split(l.Definition, ", ")
 	var delays []string
 	for _, d := range defs {
 		delays = append(delays, fmt.Sprintf("%d days after the end of the month", delayOf(d)))
@@ -280,6 +335,7 @@ func (w *work) flags() string {
 	add(w.Params.Fingerprint() != gbtree.DefaultParams().Fingerprint() || w.Rounds != DefaultRounds, "--params PARAMS.json")
 	add(w.Tune, "--tune")
 	add(w.Seed != 0, "--seed %d", w.Seed)
+	add(w.Review, "--review")
 	add(w.TargetPrecision != 0.8, "--target-precision %g", w.TargetPrecision)
 	return b.String()
 }

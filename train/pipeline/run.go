@@ -28,6 +28,10 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	if err := c.check(); err != nil {
 		return Result{}, err
 	}
+	country, countrySum, err := openCountries(c.CountryDB)
+	if err != nil {
+		return Result{}, err
+	}
 	if c.DryRun {
 		return dryRun(ctx, c)
 	}
@@ -56,12 +60,12 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	if err := c.chooseMonths(st); err != nil {
 		return Result{}, err
 	}
-	train, test, err := loadMonths(&c, st)
+	train, test, err := loadMonths(&c, st, st, lists)
 	if err != nil {
 		return Result{}, err
 	}
-
 	in := c.inputs(st, train, test, lists)
+	in.Country = countrySum
 	champion, err := reg.Champion()
 	if err != nil {
 		return Result{}, err
@@ -83,7 +87,13 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	} else if !fault.Is(err, fault.NotFound) {
 		return Result{}, err
 	}
-	w := &work{Config: &c, ctx: ctx, sink: sink, store: st, registry: reg, version: name, lists: lists, train: train, test: test, warnings: monthNotes(st, slices.Concat(c.Train, c.Test))}
+	w := &work{
+		Config: &c, ctx: ctx, sink: sink, store: st, registry: reg, version: name, lists: lists, country: country, train: train, test: test, warnings: monthNotes(st, slices.Concat(c.Train, c.Test)),
+	}
+	if country != nil && st.Manifest().Pseudonyms != "" {
+		w.country = nil
+		w.warnings = append(w.warnings, "no slices by country: the store's addresses are pseudonyms, which lie in no country")
+	}
 	return w.run(text, sum)
 }
 
@@ -202,15 +212,12 @@ func monthSpan(ms []row.Month) string {
 	return strings.Join(s, ", ")
 }
 
-// loadMonths reads the rows with a known label.
-func loadMonths(c *Config, st *featurestore.Store) (train, test *table, err error) {
+// loadMonths reads the rows with a known label; from holds the training months
+// and st those that are tested, and most often both are one.
+func loadMonths(c *Config, from, st *featurestore.Store, lists *reputation.Set) (train, test *table, err error) {
 	ids := groupNumbers{}
-	load := func(flag string, ms []row.Month) (*table, error) {
-		have, rows, err := readRows(st, flag, ms)
-		if err != nil {
-			return nil, err
-		}
-		t, err := newTable(have, rows, c.Columns, ids, true)
+	load := func(st *featurestore.Store, flag string, ms []row.Month) (*table, error) {
+		t, err := readTable(st, flag, ms, c.Columns, lists, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -220,10 +227,10 @@ func loadMonths(c *Config, st *featurestore.Store) (train, test *table, err erro
 		}
 		return t, nil
 	}
-	if train, err = load("train", c.Train); err != nil {
+	if train, err = load(from, "train", c.Train); err != nil {
 		return nil, nil, err
 	}
-	test, err = load("test", c.Test)
+	test, err = load(st, "test", c.Test)
 	return train, test, err
 }
 
@@ -243,6 +250,8 @@ type inputs struct {
 	Rounds    int           `json:"num_boost_round"`
 	Tune      bool          `json:"tune"`
 	Grid      bool          `json:"grid,omitempty"`
+	Review    bool          `json:"review,omitempty"`
+	Country   string        `json:"country_db_sha256,omitempty"`
 	Backtest  []string      `json:"backtest,omitempty"` // months whose rows it stands on, by checksum
 	Seed      int64         `json:"seed"`
 	Target    float64       `json:"target_precision"`
@@ -267,13 +276,13 @@ func (in inputs) gave(v registry.Version) bool {
 }
 
 // programVersion counts changes after which the same inputs give other files.
-const programVersion = "sluice 1"
+const programVersion = "sluice 2"
 
 func (c *Config) inputs(st *featurestore.Store, train, test *table, lists *reputation.Set) inputs {
 	in := inputs{
 		Program: programVersion, World: c.World, Train: c.Train, Test: c.Test,
 		TrainRows: fmt.Sprintf("%x", train.filesHash), TestRows: fmt.Sprintf("%x", test.filesHash),
-		Columns: c.Columns, Schema: columns.Hash(c.Columns), Params: withoutThreads(c.Params), Rounds: c.Rounds, Tune: c.Tune, Grid: c.Grid,
+		Columns: c.Columns, Schema: columns.Hash(c.Columns), Params: withoutThreads(c.Params), Rounds: c.Rounds, Tune: c.Tune, Grid: c.Grid, Review: c.Review,
 		Seed: c.Seed, Target: c.TargetPrecision, Gates: c.Gates,
 	}
 	for _, m := range st.Manifest().Months {

@@ -37,30 +37,48 @@ func search(p gbtree.Params, rounds int) []candidate {
 	return grid
 }
 
-// tuneParams picks parameters by average precision on folds of the training
-// months, grouped by IP.
+// String is the setting in XGBoost's words.
+func (c candidate) String() string {
+	return fmt.Sprintf("max_depth %d, eta %g, min_child_weight %g, %d rounds", c.MaxDepth, c.Eta, c.MinChildWeight, c.Rounds)
+}
+
+// tuneParams takes the parameters that search finds.
 func (w *work) tuneParams() error {
 	if !w.Tune {
 		return nil
 	}
 	begun := time.Now()
-	t := &tuning{Tried: search(w.params, w.rounds)}
+	t, err := w.search()
+	if err != nil {
+		return err
+	}
+	c := t.Tried[t.Chosen]
+	w.params.MaxDepth, w.params.Eta, w.params.MinChildWeight, w.rounds = c.MaxDepth, c.Eta, c.MinChildWeight, c.Rounds
+	w.tuning = t
+	w.stage("tune", begun, "%s: pr_auc %.4f out of fold, %.4f as given", c, c.PRAUC, t.Tried[0].PRAUC)
+	return nil
+}
+
+// search tries every setting on folds of the training months, grouped by IP,
+// and picks by average precision; the test months take no part.
+func (w *work) search() (*tuning, error) {
+	t := &tuning{Tried: search(w.Params, w.Rounds)}
 	m := newMeter(w.sink, "tune", "settings")
 	for i := range t.Tried {
 		c := &t.Tried[i]
-		p := w.params
+		p := w.Params
 		p.MaxDepth, p.Eta, p.MinChildWeight = c.MaxDepth, c.Eta, c.MinChildWeight
 		raw, err := outOfFold(w.ctx, w.Config, w.train, p, c.Rounds, func(Event) {})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		pr, err := evaluation.PRAUC(w.train.labels, raw, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		roc, err := evaluation.ROCAUC(w.train.labels, raw, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		c.PRAUC, c.ROCAUC = float64(pr), float64(roc)
 		if c.PRAUC > t.Tried[t.Chosen].PRAUC {
@@ -68,9 +86,5 @@ func (w *work) tuneParams() error {
 		}
 		m.at(int64(i+1), int64(len(t.Tried)), fmt.Sprintf("best pr_auc %.4f", t.Tried[t.Chosen].PRAUC))
 	}
-	c := t.Tried[t.Chosen]
-	w.params.MaxDepth, w.params.Eta, w.params.MinChildWeight, w.rounds = c.MaxDepth, c.Eta, c.MinChildWeight, c.Rounds
-	w.tuning = t
-	w.stage("tune", begun, "max_depth %d, eta %g, min_child_weight %g, %d rounds: pr_auc %.4f out of fold, %.4f as given", c.MaxDepth, c.Eta, c.MinChildWeight, c.Rounds, c.PRAUC, t.Tried[0].PRAUC)
-	return nil
+	return t, nil
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sluice/featurestore"
-	"sluice/featurestore/columns"
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/models/calibration"
@@ -29,15 +28,19 @@ import (
 // work is one version in the making.
 type work struct {
 	*Config
-	ctx      context.Context
-	sink     Sink
-	store    *featurestore.Store
-	registry *registry.Registry
-	version  string
-	lists    *reputation.Set // nil where no exports were given
-	train    *table
-	test     *table
-	warnings []string
+	ctx   context.Context
+	sink  Sink
+	store *featurestore.Store
+	// trainStore holds the training months where they are another site's; nil
+	// where they are in store.
+	trainStore *featurestore.Store
+	registry   *registry.Registry
+	version    string
+	lists      *reputation.Set // nil where no exports were given
+	country    countries       // nil where no database was given
+	train      *table
+	test       *table
+	warnings   []string
 
 	params      gbtree.Params // after tuning
 	rounds      int
@@ -45,7 +48,9 @@ type work struct {
 	model       *ensemble.Model
 	predictor   *ensemble.Predictor
 	calibration *calibration.Calibrator
+	folds       []float64 // raw probabilities of the training rows, out of fold
 	operating   evaluation.OperatingChoice
+	bestF1      evaluation.OperatingChoice
 	rules       rules.Set
 	drift       *drift.Report
 }
@@ -97,11 +102,15 @@ func (w *work) fitThresholds() error {
 	if err != nil {
 		return err
 	}
+	w.folds = raw
 	if w.calibration, err = calibration.Fit(t.labels, raw); err != nil {
 		return err
 	}
 	chosenOn := fmt.Sprintf("%d folds of %s, grouped by IP", folds, monthSpan(w.Train))
 	if w.operating, err = evaluation.ChooseOperatingPoint(t.labels, raw, t.groups, w.TargetPrecision, chosenOn); err != nil {
+		return err
+	}
+	if w.bestF1, err = evaluation.ChooseBestF1(t.labels, raw, chosenOn); err != nil {
 		return err
 	}
 	if w.rules, err = rules.Train(w.ctx, t.requestCount, t.sizeMean, t.labels, t.groups, rules.Options{Target: w.TargetPrecision, Threads: w.Threads}); err != nil {
@@ -119,11 +128,10 @@ func (w *work) fitThresholds() error {
 // months.
 func (w *work) split() (evaluation.Split, error) {
 	begun := time.Now()
-	in := testInput(w.store, w.test, probabilities(w.predictor, w.test, w.Threads), w.lists)
-	in.Months = evaluation.Months{Train: monthNames(w.Train), Test: monthNames(w.Test)}
-	in.Name = monthSpan(w.Train) + " → " + monthSpan(w.Test)
+	in := testInput(w.store, w.test, probabilities(w.predictor, w.test, w.Threads), w.lists, w.country)
+	in.Months, in.Name = w.months(), w.splitName()
 	in.Calibrated = w.calibration.ApplyAll(nil, in.Scores)
-	in.Operating = w.operating
+	in.Operating, in.BestF1 = w.operating, &w.bestF1
 	in.RulesAtHalf = w.rules.BestF1.Flags(w.test.requestCount, w.test.sizeMean)
 	in.RulesOperating = w.rules.AtTarget.Flags(w.test.requestCount, w.test.sizeMean)
 	in.RulesAbstain = w.rules.AtTarget.Abstains
@@ -145,19 +153,24 @@ func (w *work) evaluate() (*evaluation.Evaluation, error) {
 	}
 	ev := &evaluation.Evaluation{
 		SchemaVersion: evaluation.SchemaVersion, ModelVersion: w.version, Simulated: w.World == featurestore.Simulated,
-		Target: evaluation.Float(w.TargetPrecision), Seed: uint64(w.Seed), Operating: w.operating, Splits: []evaluation.Split{s},
+		Target: evaluation.Float(w.TargetPrecision), Seed: uint64(w.Seed), Operating: w.operating, BestF1: &w.bestF1, Splits: []evaluation.Split{s}, Studies: []evaluation.Study{},
 	}
 	facts := evaluation.Facts{MaxPSI: math.NaN()}
-	if n := len(w.drift.Months); n > 0 {
-		facts.MaxPSI, facts.MaxPSIFeature = w.drift.Months[n-1].Max(w.drift.Columns)
+	if m := w.drift.Of(monthSpan(w.Test)); m != nil {
+		facts.MaxPSI, facts.MaxPSIFeature = m.Max(w.drift.Columns)
 	}
 	ev.Gate = evaluation.Judge(ev.Main(), w.Gates, facts)
+	if w.Review {
+		if ev.Studies, err = w.studies(); err != nil {
+			return nil, err
+		}
+	}
 	if w.Backtest {
-		earlier, err := backtest(w.ctx, w.Config, w.store, len(w.Train), w.Test[0], w.lists, w.sink)
+		b, err := backtest(w.ctx, w.Config, w.store, len(w.Train), w.Test, w.lists, w.country, w.sink)
 		if err != nil {
 			return nil, err
 		}
-		ev.Splits = append(ev.Splits, earlier...)
+		ev.Splits, ev.Studies, ev.Retrain = append(ev.Splits, b.Splits...), append(ev.Studies, b.Studies...), b.Retrain
 	}
 	return ev, nil
 }
@@ -171,13 +184,13 @@ func monthNames(ms []row.Month) []string {
 }
 
 // testInput fills in what does not depend on who is measured.
-func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputation.Set) evaluation.Input {
+func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputation.Set, country countries) evaluation.Input {
 	in := evaluation.Input{Labels: t.labels, Scores: raw, Groups: t.groups, RequestCount: t.requestCount, Unknown: t.unknown}
 	// Exports name addresses, and a store of pseudonyms has none.
 	if lists != nil && st.Manifest().Pseudonyms == "" {
 		in.ListedBefore = listedBefore(st, t, lists)
 	}
-	in.Slices = rowSlices(t)
+	in.Slices = rowSlices(t, country)
 	return in
 }
 
@@ -196,71 +209,6 @@ func listedBefore(st *featurestore.Store, t *table, lists *reputation.Set) []boo
 		return nil
 	}
 	return flags
-}
-
-// rowSlices cut the rows by what their address is and how it behaves. Families
-// whose parts hold nothing or everything say nothing and are left out.
-func rowSlices(t *table) []evaluation.SliceInput {
-	var out []evaluation.SliceInput
-	family := func(name string, parts []string, of func(i int) int) {
-		include := make([][]bool, len(parts))
-		counts := make([]int, len(parts))
-		for k := range parts {
-			include[k] = make([]bool, t.len())
-		}
-		for i := range t.rows {
-			if k := of(i); k >= 0 {
-				include[k][i] = true
-				counts[k]++
-			}
-		}
-		for k := range parts {
-			if counts[k] > 0 && counts[k] < t.len() {
-				out = append(out, evaluation.SliceInput{Family: name, Name: parts[k], Include: include[k]})
-			}
-		}
-	}
-	family("address", []string{"IPv4", "IPv6"}, func(i int) int {
-		if t.rows[i].IP.Is6() {
-			return 1
-		}
-		return 0
-	})
-	value := func(i, column int) float64 { return t.rows[i].Values[column] }
-	family("agent", []string{"declared crawler (spider_ratio ≥ 0.5)", "other agents"}, func(i int) int {
-		switch v := value(i, columns.SpiderRatio); {
-		case v != v:
-			return -1
-		case v >= 0.5:
-			return 0
-		}
-		return 1
-	})
-	family("access method", []string{"mostly desktop", "mostly mobile web", "mostly mobile app"}, func(i int) int {
-		d, m, a := value(i, columns.DesktopRatio), value(i, columns.MobileWebRatio), value(i, columns.MobileAppRatio)
-		switch {
-		case d != d || m != m || a != a:
-			return -1
-		case d >= m && d >= a:
-			return 0
-		case m >= a:
-			return 1
-		}
-		return 2
-	})
-	var attacks []string
-	for _, r := range t.rows {
-		if len(attacks) == 0 || attacks[len(attacks)-1] != r.Attack {
-			attacks = append(attacks, r.Attack)
-		}
-	}
-	slices.Sort(attacks)
-	attacks = slices.Compact(attacks)
-	// A page of hundreds of windows helps nobody.
-	if len(attacks) <= 24 {
-		family("attack", attacks, func(i int) int { return slices.Index(attacks, t.rows[i].Attack) })
-	}
-	return out
 }
 
 // seen tells which test rows have an address that training saw.
@@ -301,12 +249,20 @@ func (w *work) championFlags() []bool {
 	if err != nil {
 		return note("it can't be loaded")
 	}
-	if s.Schema() != columns.Hash(w.test.names) {
-		return note("it takes other columns")
+	t, err := readTable(w.store, "test", w.Test, s.FeatureNames(), w.lists, groupNumbers{})
+	if err != nil {
+		return note("it takes other columns: " + oneLine(err))
 	}
-	flags := make([]bool, w.test.len())
-	for i, sc := range s.ScoreFloat32(w.test.x, w.test.len(), w.Threads) {
+	flags := make([]bool, t.len())
+	unscored := 0
+	for i, sc := range s.ScoreFloat32(t.x, t.len(), w.Threads) {
 		flags[i] = sc.Verdict == scorer.Abusive
+		if sc.Probability != sc.Probability {
+			unscored++
+		}
+	}
+	if unscored > 0 {
+		return note(fmt.Sprintf("it gives %d of %d rows no probability", unscored, t.len()))
 	}
 	return flags
 }
@@ -365,6 +321,9 @@ func (w *work) write(ev *evaluation.Evaluation, inputsText []byte, inputsSum [sh
 	}
 	op := scorer.OperatingPoint{Threshold: threshold, Target: w.TargetPrecision, ChosenOn: w.operating.ChosenOn}
 	if err := d.WriteJSON(registry.SchemaFile, scorer.NewSchema(w.train.names, op)); err != nil {
+		return registry.Version{}, err
+	}
+	if err := w.writeServing(d, op, w.folds); err != nil {
 		return registry.Version{}, err
 	}
 	evJSON, err := ev.MarshalIndent()

@@ -19,6 +19,7 @@ type Input struct {
 	Attacks     []Attack
 	Importances []Importance
 	Dependence  []Dependence
+	Swarm       []SwarmFeature
 	Drift       *drift.Report
 	Errors      []Dossier
 	Config      []Setting
@@ -107,6 +108,14 @@ type Dependence struct {
 	High    []float64
 }
 
+// SwarmFeature is what a feature contributed in a sample of the test rows; the
+// rows are the same for every feature.
+type SwarmFeature struct {
+	Feature       string
+	Values        []float64 // NaN: missing
+	Contributions []float64 // to the margin (log odds)
+}
+
 // The kinds of a dossier.
 const (
 	FalsePositive = "false positive"
@@ -152,10 +161,16 @@ type GridRow struct {
 	Name    string
 	Split   evaluation.Split
 	Grouped bool // no address is in both train and test
+	// Draws is how often the rows were cut anew, each row being tested once
+	// over all cuts; 0 for months that follow each other. The split is the
+	// first; the mean of ROC AUC and its least and greatest are of all.
+	Draws              int
+	Mean, Least, Great float64
 	// Leakage is the ROC AUC of this split by row minus that of the same months
-	// split by address; HasLeak where it was measured.
-	Leakage float64
-	HasLeak bool
+	// split by address, means over the draws, with a 95 % interval by paired
+	// bootstrap over addresses; HasLeak where it was measured.
+	Leakage, LeakLow, LeakHigh float64
+	HasLeak                    bool
 }
 
 // Paths says where things are, for the model card.

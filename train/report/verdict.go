@@ -26,14 +26,15 @@ func Verdict(e *evaluation.Evaluation) string {
 		}
 		var rivals []string
 		for _, c := range []*evaluation.Paired{s.Comparison.Rules, s.Comparison.ListedBefore, s.Comparison.Champion} {
-			if c == s.Comparison.Rules && c != nil && s.Rules.OperatingPoint.Abstains {
+			if c != nil && c.Verdict == evaluation.NoContest {
 				out += "; no rules reach the target"
+				if f := s.Comparison.RulesF1; f != nil {
+					out += ", and with both tuned for the best F1 it is " + f.Verdict.Words() + " them"
+				}
 				continue
 			}
 			if c != nil {
-				rivals = append(rivals, map[evaluation.Verdict]string{
-					evaluation.Better: "better than ", evaluation.NotDistinguishable: "not distinguishable from ", evaluation.Worse: "worse than ",
-				}[c.Verdict]+c.With)
+				rivals = append(rivals, c.Verdict.Words()+" "+c.With)
 			}
 		}
 		if len(rivals) > 0 {
