@@ -27,9 +27,9 @@ type ipoidLine struct {
 	Proxies     []string  `json:"proxies"`
 	Tunnels     []string  `json:"tunnels"`
 
-	// Line is the feed's own line; null where the feed lacks the address, but
+	// Line is the feed's own line; absent where the feed lacks the address, but
 	// people spoke of it.
-	Line json.RawMessage `json:"sluice"`
+	Line json.RawMessage `json:"sluice,omitempty"`
 	// Decision is what holds, as in an IpScore.
 	Decision json.RawMessage `json:"sluice_decision"`
 }

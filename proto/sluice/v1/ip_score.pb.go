@@ -295,7 +295,8 @@ type Decision struct {
 	// The prefix behind which many stand, by the name it was given, where the
 	// address is in one: whoever stops the address may stop others.
 	Shared string `protobuf:"bytes,8,opt,name=shared,proto3" json:"shared,omitempty"`
-	// How to ask for another decision, as the service was told to say.
+	// How to ask for another decision, as the service was told to say; where the
+	// verdict is VERDICT_ABUSIVE.
 	Appeal string `protobuf:"bytes,9,opt,name=appeal,proto3" json:"appeal,omitempty"`
 	// Whether the address is a crawler; absent where neither the ranges nor the
 	// user agent of the request speak of one.
