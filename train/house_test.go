@@ -19,7 +19,7 @@ import (
 var rooms = [][]string{
 	{"featurestore/fault", "featurestore/columns", "proto/sluice/v1", "proto/inference"},
 	{"featurestore/row", "featurestore/pseudonym"},
-	{"featurestore/webrequest"},
+	{"featurestore/webrequest", "featurestore/ranges", "featurestore/geo"},
 	{"featurestore/accesslog"},
 	{"featurestore/attack"},
 	{"featurestore/aggregate", "featurestore/reputation"},

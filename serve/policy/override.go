@@ -1,17 +1,14 @@
 package policy
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net/netip"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"sluice/featurestore/fault"
-	"sluice/featurestore/row"
+	published "sluice/featurestore/ranges"
 )
 
 // Action is what an override does.
@@ -38,9 +35,6 @@ type Override struct {
 	Where  string // file:line
 }
 
-// maxLine bounds a line of a policy file.
-const maxLine = 4096
-
 // ParseOverrides reads overrides, one a line; name stands in errors and in
 // Where. Empty lines and what begins with # are skipped. Everything else has to
 // be right: a prefix without bits beyond its length, an action, how long it
@@ -51,7 +45,7 @@ const maxLine = 4096
 func ParseOverrides(r io.Reader, name string) ([]Override, error) {
 	var out []Override
 	seen := map[netip.Prefix]int{}
-	err := eachLine(r, name, func(n int, line string) error {
+	err := published.EachLine(r, name, func(n int, line string) error {
 		o, err := parseOverride(line)
 		if err != nil {
 			return err
@@ -74,7 +68,7 @@ func parseOverride(line string) (Override, error) {
 	}
 	var o Override
 	var err error
-	if o.Prefix, err = parsePrefix(words[0]); err != nil {
+	if o.Prefix, err = published.ParsePrefix(words[0]); err != nil {
 		return o, err
 	}
 	switch o.Action = Action(words[1]); o.Action {
@@ -123,50 +117,4 @@ func parseInstant(what, s string) (t time.Time, day bool, err error) {
 		return t.UTC(), false, nil
 	}
 	return t, false, fault.New(fault.Invalid, "%s %.30q: want a day, as in 2025-01-31, an instant, as in 2025-01-31T12:00:00Z, never, or two with .. between them", what, s)
-}
-
-// parsePrefix reads an address or a prefix. What was found is not told: it may
-// be an address.
-func parsePrefix(s string) (netip.Prefix, error) {
-	if a, ok := row.ParseIP(s); ok {
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	switch {
-	case err != nil:
-		return p, fault.New(fault.Invalid, "want an address or a prefix, as in 192.0.2.7 or 192.0.2.0/24, in the first place")
-	case p.Addr().Is4In6():
-		return p, fault.New(fault.Invalid, "a prefix in IPv4-mapped space; write it as IPv4")
-	case p.Masked() != p:
-		return p, fault.New(fault.Invalid, "the prefix has bits beyond its length; write the network's address or a longer length")
-	}
-	return p, nil
-}
-
-// eachLine calls do for each line that says something; its errors get file and
-// line in front.
-func eachLine(r io.Reader, name string, do func(n int, line string) error) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(nil, maxLine)
-	n := 0
-	for s.Scan() {
-		n++
-		line := strings.TrimSpace(s.Text())
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		err := error(nil)
-		if !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
-			err = fault.New(fault.Invalid, "the line holds control characters or is no UTF-8")
-		} else {
-			err = do(n, line)
-		}
-		if err != nil {
-			return fault.Field(fault.Invalid, name, "%s:%d: %w", name, n, err)
-		}
-	}
-	if err := s.Err(); err != nil {
-		return fault.Field(fault.Invalid, name, "%s:%d: %w; a line has at most %d bytes", name, n+1, err, maxLine-1)
-	}
-	return nil
 }

@@ -36,7 +36,7 @@ func parsed(t testing.TB, s string) []Override {
 func ranges(name, date string, prefixes ...string) Ranges {
 	r := Ranges{Name: name}
 	if date != "" {
-		r.Date, _ = publishedAt(date)
+		r.Date, _ = time.Parse(time.DateOnly, date)
 	}
 	for _, p := range prefixes {
 		r.Prefixes = append(r.Prefixes, netip.MustParsePrefix(p))

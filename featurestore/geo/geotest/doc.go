@@ -1,0 +1,2 @@
+// Package geotest writes small MaxMind DB files for tests.
+package geotest

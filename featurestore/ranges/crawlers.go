@@ -1,0 +1,98 @@
+package ranges
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gaissmai/bart"
+
+	"sluice/featurestore/columns"
+	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
+)
+
+// Crawlers are the ranges of crawlers, as a column of rows. They are immutable
+// and safe for concurrent use.
+//
+// A range counts at any time: operators add and give up prefixes rarely, and
+// publish no history. Published says how old the files are.
+type Crawlers struct {
+	table  bart.Lite
+	files  []Ranges
+	digest string
+}
+
+// Open reads files of published ranges, as Parse does. Errors: NotFound,
+// Invalid, Exhausted, Interrupted.
+func Open(ctx context.Context, files []string) (*Crawlers, error) {
+	if len(files) == 0 {
+		return nil, fault.Field(fault.Invalid, "crawler-ranges", "no files of published ranges given")
+	}
+	c := &Crawlers{}
+	h := sha256.New()
+	for _, path := range slices.Compact(slices.Sorted(slices.Values(files))) {
+		if ctx.Err() != nil {
+			return nil, fault.As(fault.Interrupted, ctx.Err())
+		}
+		name := filepath.Base(path)
+		f, err := os.Open(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fault.Field(fault.NotFound, "crawler-ranges", "--crawler-ranges: %w", err)
+		} else if err != nil {
+			return nil, fault.Field(fault.Invalid, "crawler-ranges", "--crawler-ranges: %w", err)
+		}
+		sum := sha256.New()
+		r, err := Parse(io.TeeReader(f, sum), name, strings.TrimSuffix(name, filepath.Ext(name)))
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+		if len(r.Prefixes) == 0 {
+			return nil, fault.Field(fault.Invalid, name, "%s: no prefix in it", name)
+		}
+		fmt.Fprintf(h, "%x\n", sum.Sum(nil))
+		for _, p := range r.Prefixes {
+			c.table.Insert(p.Masked())
+		}
+		c.files = append(c.files, r)
+	}
+	c.digest = hex.EncodeToString(h.Sum(nil)[:16])
+	return c, nil
+}
+
+// Contains reports whether an address lies in any of the ranges.
+func (c *Crawlers) Contains(ip netip.Addr) bool {
+	ip, ok := row.Canonical(ip)
+	return ok && c.table.Contains(ip)
+}
+
+// Files are the ranges read, in order of their files' names.
+func (c *Crawlers) Files() []Ranges { return slices.Clone(c.files) }
+
+// EnrichColumns are the names of the columns that Enrich appends.
+func (c *Crawlers) EnrichColumns() []string { return columns.CrawlerGroup.Names() }
+
+// Enrich appends verified_crawler.
+func (c *Crawlers) Enrich(dst []float64, ip netip.Addr, _, _ time.Time) []float64 {
+	switch {
+	case !ip.IsValid():
+		return append(dst, math.NaN())
+	case c.Contains(ip):
+		return append(dst, 1)
+	}
+	return append(dst, 0)
+}
+
+// Digest identifies what the files say.
+func (c *Crawlers) Digest() string { return c.digest }
