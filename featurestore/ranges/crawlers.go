@@ -1,6 +1,7 @@
 package ranges
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,7 +42,8 @@ func Open(ctx context.Context, files []string) (*Crawlers, error) {
 	}
 	c := &Crawlers{}
 	h := sha256.New()
-	for _, path := range slices.Compact(slices.Sorted(slices.Values(files))) {
+	byName := func(a, b string) int { return cmp.Or(strings.Compare(filepath.Base(a), filepath.Base(b)), strings.Compare(a, b)) }
+	for _, path := range slices.Compact(slices.SortedFunc(slices.Values(files), byName)) {
 		if ctx.Err() != nil {
 			return nil, fault.As(fault.Interrupted, ctx.Err())
 		}
