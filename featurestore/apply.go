@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -42,7 +41,7 @@ type Change struct {
 	// Labeler labels the months that change; without one their labels are
 	// unknown.
 	Labeler Labeler
-	// Threads is the number of months merged at once; at least 1.
+	// Threads is the number of goroutines that merge months; at least 1.
 	Threads int
 	// Pseudonyms is what Manifest.Pseudonyms is or becomes; see CheckPseudonyms.
 	// A change that brings no rows leaves it empty.
@@ -241,10 +240,11 @@ func (s *Store) mergeMonths(ctx context.Context, next *Manifest, months []row.Mo
 	done := 0
 	var wg sync.WaitGroup
 	work := make(chan int)
-	for range min(max(1, c.Threads), max(1, len(months))) {
+	side := min(max(1, c.Threads), max(1, len(months)))
+	for range side {
 		wg.Go(func() {
 			for i := range work {
-				info, err := s.mergeMonth(ctx, next, months[i], partials[months[i]], c.Labeler)
+				info, err := s.mergeMonth(ctx, next, months[i], partials[months[i]], c.Labeler, max(1, c.Threads/side))
 				if err != nil {
 					cancel(err)
 					continue
@@ -283,64 +283,6 @@ func (s *Store) discard(infos []*MonthInfo) {
 			os.Remove(s.pendingPath(info))
 		}
 	}
-}
-
-func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, partials []string, labeler Labeler) (*MonthInfo, error) {
-	if len(partials) == 0 {
-		return nil, nil
-	}
-	paths := make([]string, len(partials))
-	for i, p := range partials {
-		paths[i] = s.PartialPath(p)
-	}
-	roll, err := s.rollUp(ctx, m, paths)
-	if err != nil {
-		return nil, err
-	}
-	more, names := enricherOf(labeler)
-	var windows []*aggregate.Window
-	info, err := s.writeMonthFile(ctx, m, append(columns.Stored(), names...), func(write func(*row.Row) error) error {
-		r := row.Row{Key: row.Key{Month: m}}
-		return aggregate.MergeFiles(ctx, paths, m, s.TempDir(), func(win *aggregate.Window, ip netip.Addr, g *aggregate.Group) error {
-			if win.ID != r.Attack {
-				windows = append(windows, win)
-			}
-			r.Attack, r.IP = win.ID, ip
-			r.Values = g.Behaviour(g.Values(r.Values[:0]), roll.Next(win, ip, g))
-			if more != nil {
-				r.Values = more.Enrich(r.Values, ip, time.Unix(win.Start, 0), time.Unix(win.End, 0))
-			}
-			r.First, r.Last, r.Hours = g.First, g.Last, g.Hours
-			if labeler != nil {
-				r.Label = labeler.Label(ip, m)
-			}
-			return write(&r)
-		})
-	})
-	if err != nil || info == nil {
-		return nil, err
-	}
-	if labeler != nil {
-		info.Labels.Definition = labeler.Definition()
-	}
-	for i, win := range windows {
-		info.Windows[i].Start, info.Windows[i].End = win.Start, win.End
-	}
-	info.Partials = partials
-	sources := next.sourcesOf(m)
-	info.Options = sources[0].Options
-	for i := range info.Missing {
-		info.Missing[i].Reason = missingReason(info.Missing[i].Column, sources)
-	}
-	for _, src := range sources {
-		for _, n := range src.Notes {
-			if !slices.Contains(info.Notes, n) {
-				info.Notes = append(info.Notes, n)
-			}
-		}
-	}
-	slices.Sort(info.Notes)
-	return info, nil
 }
 
 // missingReason says which log column some sources lack.

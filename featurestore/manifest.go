@@ -85,6 +85,9 @@ type SourceInfo struct {
 	// come from sources with the same Options.
 	Options     string          `json:"options"`
 	OptionsText json.RawMessage `json:"options_text,omitempty"`
+	// Twelve says that the partial lacks what behaviour columns need; Options of
+	// such sources differ from those of others.
+	Twelve bool `json:"twelve,omitempty"`
 	// Reading identifies what else decides how the file's lines are read: format,
 	// mapping of columns. It may differ between the sources of a month.
 	Reading string `json:"reading"`

@@ -1,7 +1,6 @@
 package featurestore
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -147,7 +146,25 @@ func (s *Store) openMonth(info *MonthInfo) (*os.File, error) {
 
 // writeMonthFile writes a month's file under its pending name. fill gives the
 // rows in order of keys.
-func (s *Store) writeMonthFile(ctx context.Context, m row.Month, features []string, fill func(write func(*row.Row) error) error) (_ *MonthInfo, err error) {
+func (s *Store) writeMonthFile(ctx context.Context, m row.Month, features []string, fill func(write func(*row.Row) error) error) (*MonthInfo, error) {
+	return s.writeMonthBatches(m, features, 1, func(f *monthFile) error {
+		write, end := f.rowsInto()
+		n := 0
+		if err := fill(func(r *row.Row) error {
+			if n++; n%4096 == 0 && ctx.Err() != nil {
+				return fault.As(fault.Interrupted, ctx.Err())
+			}
+			return write(r)
+		}); err != nil {
+			return err
+		}
+		return end()
+	})
+}
+
+// writeMonthBatches writes a month's file under its pending name. fill adds the
+// batches in order of keys; threads encode them.
+func (s *Store) writeMonthBatches(m row.Month, features []string, threads int, fill func(*monthFile) error) (_ *MonthInfo, err error) {
 	// The pending name holds the checksum, which is known at the end.
 	p, err := renameio.NewPendingFile(s.monthPath(m)+newSuffix, renameio.WithTempDir(s.path("months")), renameio.WithPermissions(0o640))
 	if err != nil {
@@ -158,27 +175,16 @@ func (s *Store) writeMonthFile(ctx context.Context, m row.Month, features []stri
 		err = DiskError("month "+m.String(), err)
 	}()
 	h := sha256.New()
-	out := bufio.NewWriterSize(io.MultiWriter(p, h), 256<<10)
-	w, err := newMonthWriter(out, m, features)
+	w, err := newMonthFile(io.MultiWriter(p, h), m, features, threads)
 	if err != nil {
 		return nil, fault.As(fault.Invalid, err)
 	}
 	defer w.stop()
-	n := 0
-	err = fill(func(r *row.Row) error {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
-			return fault.As(fault.Interrupted, ctx.Err())
-		}
-		return w.Write(r)
-	})
-	if err != nil {
+	if err := fill(w); err != nil {
 		return nil, err
 	}
 	info, err := w.Close()
 	if err != nil {
-		return nil, err
-	}
-	if err := out.Flush(); err != nil {
 		return nil, err
 	}
 	st, err := p.Stat()

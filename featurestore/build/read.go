@@ -81,12 +81,12 @@ func (b *builder) read(ctx context.Context, in *input, workers int, memory int64
 	defer finish()
 
 	agg := aggregate.New(aggregate.Options{
-		Workers: workers, Windows: b.windows, Filter: b.filter, Memory: memory, TempDir: b.store.TempDir(),
+		Workers: workers, Windows: b.windows, Filter: b.filter, Memory: memory, Twelve: b.Twelve, TempDir: b.store.TempDir(),
 		Deriver: func(int) aggregate.Deriver { return derived{b.deriver.Fork()} },
 	})
 	defer agg.Close()
 
-	info := featurestore.SourceInfo{Name: in.name, Options: b.options, OptionsText: b.optionsText, Reading: b.reading, Available: []string{}}
+	info := featurestore.SourceInfo{Name: in.name, Options: b.options, OptionsText: b.optionsText, Reading: b.reading, Twelve: b.Twelve, Available: []string{}}
 	sha := ""
 	log, err := accesslog.Open(in.path, access)
 	switch {

@@ -1,0 +1,135 @@
+package featurestore
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"sluice/featurestore/columns"
+	"sluice/featurestore/row"
+)
+
+// batchRows is how many rows go through the making of a month's file together.
+const batchRows = 4096
+
+// monthBatch is some rows of one attack on their way into a month's file,
+// column by column.
+type monthBatch struct {
+	attack      string
+	n           int
+	ips         texts
+	values      [][]float64 // by feature
+	labels      []row.Label
+	first, last []int64
+	hours       texts
+	missing     []int64 // rows without a value, by feature
+	used        atomic.Int32
+}
+
+// texts are texts in one piece of memory: text i ends at ends[i].
+type texts struct {
+	bytes []byte
+	ends  []uint32
+}
+
+func (t *texts) reset()          { t.bytes, t.ends = t.bytes[:0], t.ends[:0] }
+func (t *texts) end()            { t.ends = append(t.ends, uint32(len(t.bytes))) }
+func (t *texts) at(i int) []byte { return t.bytes[t.from(i):t.ends[i]] }
+func (t *texts) from(i int) int32 {
+	if i == 0 {
+		return 0
+	}
+	return int32(t.ends[i-1])
+}
+
+// batches hands out batches of one number of features, and takes them back.
+type batches struct {
+	features int
+	pool     sync.Pool
+}
+
+func (p *batches) get(attack string) *monthBatch {
+	b, _ := p.pool.Get().(*monthBatch)
+	if b == nil {
+		b = &monthBatch{values: make([][]float64, p.features), missing: make([]int64, p.features)}
+	}
+	b.attack, b.n = attack, 0
+	b.ips.reset()
+	b.hours.reset()
+	b.labels, b.first, b.last = b.labels[:0], b.first[:0], b.last[:0]
+	for i := range b.values {
+		b.values[i] = b.values[i][:0]
+	}
+	clear(b.missing)
+	return b
+}
+
+// release takes a batch back once every view of it was released.
+func (p *batches) release(b *monthBatch) {
+	if b.used.Add(-1) == 0 {
+		p.pool.Put(b)
+	}
+}
+
+func (b *monthBatch) full() bool { return b.n == batchRows }
+
+// add appends a row; values are the features in their order.
+func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, last int64, hours []row.HourCount) {
+	b.n++
+	b.ips.bytes = ip.AppendTo(b.ips.bytes)
+	b.ips.end()
+	for i, x := range values {
+		if x != x {
+			b.missing[i]++
+			x = math.NaN() // one bit pattern
+		}
+		b.values[i] = append(b.values[i], x)
+	}
+	b.labels = append(b.labels, l)
+	b.first, b.last = append(b.first, first), append(b.last, last)
+	b.hours.bytes = appendHours(b.hours.bytes, hours)
+	b.hours.end()
+}
+
+// rowsInto gives a function that writes rows, which must come in order of keys,
+// to a month's file. The row and its slices are not kept. The file's rows are
+// complete when end has returned.
+func (f *monthFile) rowsInto() (write func(*row.Row) error, end func() error) {
+	var b *monthBatch
+	var last row.Key
+	n := int64(0)
+	end = func() error {
+		if b == nil {
+			return nil
+		}
+		full := b
+		b = nil
+		return f.add(full)
+	}
+	return func(r *row.Row) error {
+		if r.Month != f.month || len(r.Values) != f.features || !r.IP.IsValid() || r.Attack == "" {
+			return fmt.Errorf("featurestore: a row of %s, attack %q, %s with %d values among those of %s with %d", r.Month, r.Attack, row.Mask(r.IP), len(r.Values), f.month, f.features)
+		}
+		if n > 0 && last.Compare(r.Key) >= 0 {
+			return fmt.Errorf("featurestore: rows out of order at attack %q, %s", r.Attack, row.Mask(r.IP))
+		}
+		n++
+		if b != nil && (b.full() || b.attack != r.Attack) {
+			if err := end(); err != nil {
+				return err
+			}
+		}
+		if b == nil {
+			b = f.batches.get(strings.Clone(r.Attack))
+		}
+		last = row.Key{Month: r.Month, Attack: b.attack, IP: r.IP}
+		b.add(r.IP, r.Values, r.Label, r.First, r.Last, r.Hours)
+		return nil
+	}, end
+}
+
+// isCount says of a feature that it is written as a whole number.
+func isCount(feature int) bool { return feature == columns.RequestCount }
