@@ -8,9 +8,9 @@ import (
 
 // CSS is the style that the pictures expect of the page that holds them. It
 // sets colours for light, dark and print; a page may override the variables.
-const CSS = `.chart{--c1:#0b62b8;--c2:#b3400b;--c3:#177245;--c4:#7a3aa8;--c5:#6b6b00;--ink:#1c2128;--muted:#5b6470;--grid:#dfe3e8;--heat:11,98,184;--heat-bad:179,64,11;width:100%;height:auto;display:block;font-family:inherit}
-@media (prefers-color-scheme:dark){.chart{--c1:#6cb2ff;--c2:#ff9d66;--c3:#66cf98;--c4:#cf9cf5;--c5:#d6d65c;--ink:#e8ebef;--muted:#a3adb8;--grid:#353c45;--heat:108,178,255;--heat-bad:255,157,102}}
-@media print{.chart{--c1:#0b62b8;--c2:#b3400b;--c3:#177245;--c4:#7a3aa8;--c5:#6b6b00;--ink:#000;--muted:#444;--grid:#ccc;--heat:11,98,184;--heat-bad:179,64,11}}
+const CSS = `.chart{--v0:#0b62b8;--v1:#5a63ad;--v2:#8c5f94;--v3:#a85670;--v4:#b3400b;--c1:#0b62b8;--c2:#b3400b;--c3:#177245;--c4:#7a3aa8;--c5:#6b6b00;--ink:#1c2128;--muted:#5b6470;--grid:#dfe3e8;--heat:11,98,184;--heat-bad:179,64,11;width:100%;height:auto;display:block;font-family:inherit}
+@media (prefers-color-scheme:dark){.chart{--v0:#6cb2ff;--v1:#a0acf0;--v2:#cda6d4;--v3:#eaa2a8;--v4:#ff9d66;--c1:#6cb2ff;--c2:#ff9d66;--c3:#66cf98;--c4:#cf9cf5;--c5:#d6d65c;--ink:#e8ebef;--muted:#a3adb8;--grid:#353c45;--heat:108,178,255;--heat-bad:255,157,102}}
+@media print{.chart{--v0:#0b62b8;--v1:#5a63ad;--v2:#8c5f94;--v3:#a85670;--v4:#b3400b;--c1:#0b62b8;--c2:#b3400b;--c3:#177245;--c4:#7a3aa8;--c5:#6b6b00;--ink:#000;--muted:#444;--grid:#ccc;--heat:11,98,184;--heat-bad:179,64,11}}
 .chart text{fill:var(--ink);font-size:12px}
 .chart .halo{stroke:var(--paper,Canvas);stroke-width:3.5px;stroke-linejoin:round;paint-order:stroke}
 .chart .muted{fill:var(--muted)}
@@ -23,6 +23,8 @@ const CSS = `.chart{--c1:#0b62b8;--c2:#b3400b;--c3:#177245;--c4:#7a3aa8;--c5:#6b
 .chart .f1{fill:var(--c1)}.chart .f2{fill:var(--c2)}.chart .f3{fill:var(--c3)}.chart .f4{fill:var(--c4)}.chart .f5{fill:var(--c5)}.chart .f0{fill:var(--muted)}
 .chart .soft{fill-opacity:.55}.chart .band{fill-opacity:.15}
 .chart .whisker{stroke:var(--ink);stroke-width:1.2;fill:none}
+.chart .dot{fill:none;stroke-width:4px;stroke-linecap:round;stroke-opacity:.85}
+.chart .v0{stroke:var(--v0)}.chart .v1{stroke:var(--v1)}.chart .v2{stroke:var(--v2)}.chart .v3{stroke:var(--v3)}.chart .v4{stroke:var(--v4)}
 .chart .cell{fill:rgb(var(--heat));stroke:var(--grid)}.chart .cell.bad{fill:rgb(var(--heat-bad))}
 `
 

@@ -157,7 +157,7 @@ func (w *work) evaluate() (*evaluation.Evaluation, error) {
 	}
 	facts := evaluation.Facts{MaxPSI: math.NaN()}
 	if m := w.drift.Of(monthSpan(w.Test)); m != nil {
-		facts.MaxPSI, facts.MaxPSIFeature = m.Max(w.drift.Columns)
+		facts.MaxPSI, facts.MaxPSIFeature = featureDrift(*m, w.train.names)
 	}
 	ev.Gate = evaluation.Judge(ev.Main(), w.Gates, facts)
 	if w.Review {

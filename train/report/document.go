@@ -71,6 +71,8 @@ type (
 		figures []figure
 		data    *table
 	}
+	// wide is a figure over the whole width.
+	wide figure
 	// beside is tables side by side.
 	beside []table
 )
@@ -86,6 +88,7 @@ func (table) isBlock()     {}
 func (figure) isBlock()    {}
 func (gallery) isBlock()   {}
 func (beside) isBlock()    {}
+func (wide) isBlock()      {}
 
 // words turns text into spans; **bold** is bold.
 func words(text string) []span {

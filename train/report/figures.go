@@ -24,6 +24,9 @@ func contenders(s *evaluation.Split) []contender {
 			contender{"Rules at the target", "rules.operating_point", s.Rules.OperatingPoint},
 			contender{"Rules of best F1", "rules.at_half", s.Rules.AtHalf})
 	}
+	if s.BestF1 != nil {
+		out = append(out, contender{"Model of best F1", "best_f1", *s.BestF1})
+	}
 	if s.ListedBefore != nil {
 		out = append(out, contender{"Listed before", "listed_before.operating_point", s.ListedBefore.OperatingPoint})
 	}
@@ -80,10 +83,16 @@ func figureBlocks(_ Input, s *evaluation.Split) []block {
 		rank.add(name("Resolution"), tdNum(fixed(float64(p.Resolution), 4), "brier-parts"), plainNum(""))
 		rank.add(name("Uncertainty"), tdNum(fixed(float64(p.Uncertainty), 4), "brier-parts"), plainNum(""))
 	}
+	if c := s.CalibrationError; c != nil {
+		rank.add(name("Calibration error"), tdNum(fixed(float64(c.Error), 4), "calibration-error"), plainNum(""))
+	}
 	out = append(out, *rank)
+	if b := calibrationBlock(s); b != nil {
+		out = append(out, b)
+	}
 	out = append(out, para(fmt.Sprintf("Intervals: %s; %s draws over %s, seed %d.", s.Intervals.Method,
 		count(s.Intervals.Draws), plural(s.Intervals.Clusters, "address", "addresses"), s.Intervals.Seed)))
-	return out
+	return append(out, addressBlocks(s)...)
 }
 
 func confusionFigure(c contender) figure {
@@ -151,22 +160,26 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 	diff := func(iv evaluation.Interval) (cell, cell) {
 		return plainNum(signed(float64(iv.Estimate), 3)), plainNum(signedWithin(iv))
 	}
-	for _, p := range []*evaluation.Paired{s.Comparison.Rules, s.Comparison.ListedBefore, s.Comparison.Champion} {
+	for _, p := range []*evaluation.Paired{s.Comparison.Rules, s.Comparison.RulesF1, s.Comparison.ListedBefore, s.Comparison.Champion} {
 		if p == nil {
 			continue
+		}
+		with := p.With
+		if p == s.Comparison.RulesF1 {
+			with = "the rules, both at their best F1"
 		}
 		out = append(out, para(p.Sentence))
 		r, ri := diff(p.Difference)
 		pr, pi := diff(p.Precision)
 		f, fi := diff(p.F1)
-		t.add(name(p.With), td(string(p.Verdict)), r, ri, pr, pi, f, fi, plainNum(share(p.AtItsPrecision)),
+		if p == s.Comparison.RulesF1 {
+			r, ri = plainNum(dash), plainNum(dash) // its difference is of F1
+		}
+		t.add(name(with), td(string(p.Verdict)), r, ri, pr, pi, f, fi, plainNum(share(p.AtItsPrecision)),
 			plainNum(count(p.McNemar.OnlyModel)), plainNum(count(p.McNemar.OnlyOther)), plainNum(pValue(float64(p.McNemar.PValue))))
 	}
 	if len(t.rows) == 0 {
 		return nil
-	}
-	if p := beyondTheList(s); p != nil {
-		out = append(out, p)
 	}
 	out = append(out, *t)
 	if in.Rules != nil {

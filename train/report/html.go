@@ -105,6 +105,10 @@ func (w *htmlWriter) blocks(bs []block) {
 			w.table(&b)
 		case figure:
 			w.figure(b)
+		case wide:
+			w.WriteString("<div class=\"wide\">\n")
+			w.figure(figure(b))
+			w.WriteString("</div>\n")
 		case gallery:
 			class := "figures"
 			if n := len(b.figures); n == 2 || n == 4 {

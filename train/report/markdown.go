@@ -91,6 +91,8 @@ func (w *markdownWriter) blocks(bs []block) {
 			w.table(&b)
 		case figure:
 			w.figure(b)
+		case wide:
+			w.figure(figure(b))
 		case gallery:
 			if b.data != nil {
 				w.table(b.data)

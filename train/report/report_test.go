@@ -95,13 +95,17 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bestF1, err := evaluation.ChooseBestF1(train.labels, train.scores, "five folds")
+	if err != nil {
+		t.Fatal(err)
+	}
 	set, err := rules.Train(ctx, train.count, train.size, train.labels, train.groups, rules.Options{Target: 0.8})
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := evaluation.Input{
 		Name: "test", Months: evaluation.Months{Train: []string{"2024-06", "2024-07"}, Test: []string{"2024-08"}},
-		Labels: test.labels, Scores: test.scores, Calibrated: test.calibrated, Groups: test.groups, Operating: op,
+		Labels: test.labels, Scores: test.scores, Calibrated: test.calibrated, Groups: test.groups, Operating: op, BestF1: &bestF1,
 		RulesAtHalf: set.BestF1.Flags(test.count, test.size), RulesOperating: set.AtTarget.Flags(test.count, test.size), RulesAbstain: set.AtTarget.Abstains,
 		ListedBefore: test.listed, RequestCount: test.count, Seen: test.seen, Unknown: n / 30,
 		Slices: []evaluation.SliceInput{{Family: "address family", Name: "IPv6", Include: test.ipv6}},
@@ -169,6 +173,21 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 		dep.Margin, dep.Low, dep.High = append(dep.Margin, y), append(dep.Low, y-0.4), append(dep.High, y+0.4)
 	}
 	out.Dependence = []Dependence{dep}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, f := range []string{"request_count", "response_size_mean", "not_null_accept_language_ratio"} {
+		s := SwarmFeature{Feature: f}
+		for i := range 120 {
+			v := math.Exp(rng.NormFloat64())
+			s.Contributions = append(s.Contributions, math.Log(v)*0.7+rng.NormFloat64()*0.1)
+			if i%9 == 0 {
+				v = math.NaN()
+			}
+			s.Values = append(s.Values, v)
+		}
+		out.Swarm = append(out.Swarm, s)
+	}
+	out.Evaluation.Studies, out.Evaluation.Retrain = fixtureStudies(t, test, draws)
+	out.Grid = fixtureGrid(split)
 	d := Dossier{Kind: "false positive", IP: "192.0.2.xxx", ID: "3f0c", Attack: "a1", Month: "2024-08", Score: 0.981, Calibrated: 0.953, Country: "CA",
 		Values: []Value{{"request_count", 18233, 1.734}, {"response_size_mean", 311.25, 0.92}, {"not_null_accept_language_ratio", math.NaN(), -0.031}}}
 	for h := range 9 {
@@ -178,6 +197,57 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 	miss.Kind, miss.IP, miss.Score, miss.Calibrated, miss.Hours = "false negative", "2001:db8::/64", 0.041, 0.052, nil
 	out.Errors = []Dossier{d, miss}
 	return out
+}
+
+// fixtureStudies are studies of every kind: two of columns, one of tuning, of
+// definitions with one left out, and models of three ages.
+func fixtureStudies(t testing.TB, w *world, draws int) ([]evaluation.Study, *evaluation.Retrain) {
+	part := func(name string, shift float64, keep func(i int) bool) evaluation.PartInput {
+		in := evaluation.PartInput{Part: name}
+		for i := range w.labels {
+			if keep(i) {
+				s := min(max(w.scores[i]+shift*(w.count[i]/1000-math.Floor(w.count[i]/1000)-0.5), 0), 1)
+				in.Labels, in.Scores, in.Groups, in.Flags = append(in.Labels, w.labels[i]), append(in.Scores, s), append(in.Groups, w.groups[i]), append(in.Flags, s > 0.6)
+			}
+		}
+		return in
+	}
+	months := func(test string) evaluation.Months {
+		return evaluation.Months{Train: []string{"2024-06", "2024-07"}, Test: []string{test}}
+	}
+	study := func(name, test string, names ...string) evaluation.Study {
+		var in [][]evaluation.PartInput
+		for k := range names {
+			shift := 0.3 * float64(k)
+			in = append(in, []evaluation.PartInput{part(evaluation.PartAll, shift, func(int) bool { return true }), part(evaluation.PartUnlisted, shift, func(i int) bool { return !w.listed[i] })})
+		}
+		parts, err := evaluation.MeasureParts(t.Context(), in, true, evaluation.Options{Draws: draws})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := evaluation.Study{Name: name, Question: "What of " + name + "?", Months: months(test), Paired: true, Draws: draws, Sentence: "It is so."}
+		for k, n := range names {
+			s.Variants = append(s.Variants, evaluation.Variant{Name: n, Note: "a note", Threshold: 0.6, FoldsROCAUC: 0.9, FoldsPRAUC: 0.8, Parts: parts[k], Age: k + 1, MaxPSI: evaluation.Float(0.2 * float64(k+1)), MaxPSIFeature: "response_size_mean", ScorePSI: 0.1})
+		}
+		return s
+	}
+	out := []evaluation.Study{
+		study(evaluation.StudyColumns, "2024-08", "twelve", "with behaviour", "with earlier listings"), study(evaluation.StudyColumns, "2024-07", "twelve", "with behaviour", "with earlier listings"),
+		study(evaluation.StudyTuning, "2024-08", "as given", "tuned"), study(evaluation.StudyDefinition, "2024-08", "L2", "L1"),
+		study(evaluation.StudyAge, "2024-07", "trained on 2024-06"), study(evaluation.StudyAge, "2024-08", "trained on 2024-07", "trained on 2024-06"),
+	}
+	out[3].Paired = false
+	out[3].Variants = append(out[3].Variants, evaluation.Variant{Name: "L4", Skipped: "the exports have no score"})
+	return out, evaluation.NewRetrain(out, 0.8)
+}
+
+// fixtureGrid is two random splits, by row and by address, and one forward.
+func fixtureGrid(s evaluation.Split) []GridRow {
+	return []GridRow{
+		{Name: "2024-06 .8/.2", Split: s, Draws: 5, Mean: 0.94, Least: 0.93, Great: 0.95, HasLeak: true, Leakage: 0.012, LeakLow: 0.004, LeakHigh: 0.019},
+		{Name: "2024-06 .8/.2", Split: s, Draws: 5, Mean: 0.928, Least: 0.91, Great: 0.94, Grouped: true},
+		{Name: "2024-06 → 2024-07", Split: s},
+	}
 }
 
 func TestGolden(t *testing.T) {

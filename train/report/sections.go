@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"sluice/models/drift"
 	"sluice/serve/chart"
@@ -117,6 +118,9 @@ func importanceBlocks(in Input) []block {
 		})
 	}
 	out = append(out, gallery{figures: fs}, *t)
+	if f := swarmFigure(in.Swarm); f != nil {
+		out = append(out, heading{"What each feature contributed, row by row"}, wide(f[0]))
+	}
 	var deps []figure
 	for _, d := range in.Dependence {
 		deps = append(deps, dependenceFigure(d))
@@ -227,7 +231,7 @@ func monthBlocks(in Input) []block {
 			iv, _ := s.Intervals.Of("roc_auc")
 			o, h := s.OperatingPoint.Classes.True, s.AtHalf.Classes.True
 			rules := dash
-			if c := s.Comparison.Rules; c != nil {
+			if c := s.Comparison.AgainstRules(); c != nil {
 				rules = string(c.Verdict)
 			}
 			t.add(name(s.Name), td(joined(s.Months.Train)), td(joined(s.Months.Test)), plainNum(count(s.Rows.Rows)), plainNum(pct(float64(s.Rows.Prevalence()))), tdNum(share(s.ROCAUC), "roc-auc"),
@@ -248,6 +252,7 @@ func monthBlocks(in Input) []block {
 			}}})
 		}
 	}
+	out = append(out, ageBlocks(e)...)
 	if len(in.Grid) > 0 {
 		out = append(out, gridBlocks(in.Grid)...)
 	}
@@ -274,7 +279,7 @@ func splitSentence(e *evaluation.Evaluation) block {
 
 func gridBlocks(rows []GridRow) []block {
 	t := newTable("The published grid", th("Experiment"), th("Rows are split"), thNum("Test rows", "row"), thNum("ROC AUC", "roc-auc"), thNum("Precision at ½", "precision"),
-		thNum("Recall at ½", "recall"), thNum("Accuracy at ½", "accuracy"), thNum("Gain by leakage", ""))
+		thNum("Recall at ½", "recall"), thNum("Accuracy at ½", "accuracy"), thNum("Mean ROC AUC of the draws", "draws"), thNum("least to greatest", "draws"), thNum("Gain by leakage", "leakage"), thNum("interval", "interval"))
 	var ms []figure
 	var cs []contender
 	for i, g := range rows {
@@ -282,13 +287,18 @@ func gridBlocks(rows []GridRow) []block {
 		if g.Grouped {
 			how = "by address"
 		}
-		leak := dash
+		leak, leakWithin, mean, spread := dash, dash, dash, dash
 		if g.HasLeak {
-			leak = signed(g.Leakage, 3)
+			leak, leakWithin = signed(g.Leakage, 3), signed(g.LeakLow, 3)+" to "+signed(g.LeakHigh, 3)
+		}
+		if g.Draws > 0 {
+			mean, spread = fixed(g.Mean, 3), fixed(g.Least, 3)+"–"+fixed(g.Great, 3)
+		} else {
+			how = "by month"
 		}
 		h := g.Split.AtHalf
 		t.add(name(g.Name), td(how), plainNum(count(g.Split.Rows.Rows)), tdNum(share(g.Split.ROCAUC), "roc-auc"), tdNum(share(h.Classes.True.Precision), "precision"),
-			tdNum(share(h.Classes.True.Recall), "recall"), tdNum(share(h.Accuracy), "accuracy"), plainNum(leak))
+			tdNum(share(h.Classes.True.Recall), "recall"), tdNum(share(h.Accuracy), "accuracy"), plainNum(mean), plainNum(spread), plainNum(leak), plainNum(leakWithin))
 		c := contender{g.Name + ", " + how, fmt.Sprintf("grid-%d", i), h}
 		cs = append(cs, c)
 		f := confusionFigure(c)
@@ -297,7 +307,8 @@ func gridBlocks(rows []GridRow) []block {
 	}
 	return []block{
 		heading{"The published grid"}, *t,
-		para("Gain by leakage: ROC AUC of the split by row minus that of the same months split by address. A split by row puts one address into training and test, which flatters the model."),
+		para("A random split is drawn five times, each row being tested once; the matrices are of the first draw. **Gain by leakage**: ROC AUC by row minus that by address, over the same rows, each scored by the model that did not see it. A split by row puts one address into training and test, which flatters the model; where no address has two rows there is nothing to leak."),
+		gridSlices(rows),
 		gallery{ms, countsTable("Counts at one half", cs)},
 	}
 }
@@ -330,7 +341,7 @@ func driftBlocks(in Input) []block {
 		cells = append(cells, heat)
 		labels = append(labels, c)
 	}
-	out := []block{driftSentence(in.Drift)}
+	out := []block{driftSentence(in.Drift, strings.Join(in.Evaluation.Main().Months.Test, ", "))}
 	if len(months) > 1 {
 		var heads []string
 		for _, m := range months {
@@ -347,12 +358,28 @@ func driftBlocks(in Input) []block {
 	} else {
 		out = append(out, *t)
 	}
+	if fs := driftFigures(in.Drift); len(fs) > 0 {
+		out = append(out, heading{"Months beside the training rows"},
+			para("Bins are the training rows' own tenths, fewer where values repeat: where nothing drifts, every line lies on the dashed one. The score's reference is what training rows got out of fold."),
+			gallery{figures: fs})
+	}
 	return append(out, details{"Kolmogorov–Smirnov distances", []block{*k}})
 }
 
-func driftSentence(r *drift.Report) block {
+func driftSentence(r *drift.Report, tested string) block {
 	last := r.Months[len(r.Months)-1]
-	psi, column := last.Max(r.Columns)
+	for _, m := range r.Months {
+		if m.Month == tested {
+			last = m
+		}
+	}
+	// The score is no feature.
+	features := r.Columns
+	if n := len(features); n > 0 && features[n-1] == "score" {
+		features = features[:n-1]
+		last.PSI = last.PSI[:n-1]
+	}
+	psi, column := last.Max(features)
 	if column == "" {
 		return para("Nothing could be compared.")
 	}
@@ -368,4 +395,24 @@ func driftSentence(r *drift.Report) block {
 		{text: fixed(psi, 3), def: "psi", bold: true},
 		{text: ": " + reading + "."},
 	}
+}
+
+// gridSlices are the published slices by requests of the last split, the one
+// the study reports.
+func gridSlices(rows []GridRow) block {
+	last := rows[len(rows)-1]
+	var of []evaluation.Slice
+	for _, s := range last.Split.Slices {
+		if s.Family == evaluation.FamilyRequestCount {
+			of = append(of, s)
+		}
+	}
+	t := newTable(last.Name+", by least request_count, at one half", th("Requests"), thNum("Rows", "row"), thNum("Coverage", "coverage"), thNum("Precision", "precision"), thNum("Recall", "recall"),
+		thNum("TN", "confusion"), thNum("FP", "confusion"), thNum("FN", "confusion"), thNum("TP", "confusion"))
+	for _, s := range of {
+		c := s.AtHalf.Confusion
+		t.add(name(s.Name), plainNum(count(s.Rows)), plainNum(pct(float64(s.Share))), tdNum(share(s.AtHalf.Classes.True.Precision), "precision"), tdNum(share(s.AtHalf.Classes.True.Recall), "recall"),
+			plainNum(count(c.TN)), plainNum(count(c.FP)), plainNum(count(c.FN)), plainNum(count(c.TP)))
+	}
+	return *t
 }

@@ -48,6 +48,7 @@ tr.mark>*{background:var(--wash);font-weight:650}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:1.2rem 1.8rem;margin:1.1rem 0;align-items:start}
 figure{margin:0;max-width:27rem;min-width:0}
 .figures.pair{grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr))}.figures.pair figure{max-width:31rem}
+.wide figure{max-width:46rem}
 figcaption{color:var(--soft);font-size:.86rem;line-height:1.4;margin-top:.3rem}
 details{margin:.6rem 0;border-radius:6px}
 summary{cursor:pointer}

@@ -97,6 +97,9 @@ func verdictBlocks(in Input, s *evaluation.Split) []block {
 	for _, w := range in.Warnings {
 		out = append(out, callout{"note", words("Warning: " + w)})
 	}
+	for _, w := range s.Warnings {
+		out = append(out, callout{"note", words("Warning: " + w + ".")})
+	}
 	if b := prevalenceBlock(e, s); b != nil {
 		out = append(out, b)
 	}
