@@ -60,6 +60,9 @@ type Header struct {
 	// Date is as of when, "2024-08-31"; Threshold is from where on an address
 	// is listed.
 	Date, Threshold string
+	// Since is the first instant at which one of its addresses was seen doing
+	// what it is listed for; zero where that is not known.
+	Since time.Time
 	// Until is when the list should no longer be used; zero for never.
 	Until time.Time
 	// Lifetime is how long an entry counts from the moment it is loaded, for
@@ -89,8 +92,11 @@ func (h *Header) check() error {
 	switch {
 	case h.Lifetime < 0 || h.Lifetime%time.Second != 0:
 		return fault.Field(fault.Invalid, "lifetime", "lifetime %v: want whole seconds, 0 for unlimited", h.Lifetime)
-	case !h.Until.IsZero() && (h.Until.Year() < 1970 || h.Until.Year() > 9999):
-		return fault.Field(fault.Invalid, "until", "until: want an instant between the years 1970 and 9999")
+	}
+	for field, t := range map[string]time.Time{"since": h.Since, "until": h.Until} {
+		if !t.IsZero() && (t.Year() < 1970 || t.Year() > 9999) {
+			return fault.Field(fault.Invalid, field, "%s: want an instant between the years 1970 and 9999", field)
+		}
 	}
 	return nil
 }
@@ -112,6 +118,9 @@ func (h *Header) lines(f Format) []string {
 	add("threshold", h.Threshold)
 	add("count", fmt.Sprintf("%d entries (%d IPv4, %d IPv6) for %d addresses", s.Entries, s.IPv4, s.IPv6, s.Addresses-s.DroppedAddresses))
 	add("hit without being meant", fmt.Sprintf("at most %d IPv4 addresses and %d IPv6 networks of size /64, %d of them seen and not flagged", s.ExtraIPv4, s.ExtraIPv6, s.Known))
+	if !h.Since.IsZero() {
+		add("since", h.Since.UTC().Format(time.RFC3339)+", the first that was seen of any of them")
+	}
 	if !h.Until.IsZero() {
 		add("until", h.Until.UTC().Format(time.RFC3339)+", not to be used afterwards")
 	}
@@ -207,6 +216,29 @@ func (o *inOrder) all() iter.Seq[Entry] {
 
 // appendPrefix appends "192.0.2.0/24".
 func appendPrefix(b []byte, p netip.Prefix) []byte { return p.AppendTo(b) }
+
+// HasComments tells whether a list of a format says in itself what it is. For
+// one that can't, WriteAbout writes that beside it.
+func (f Format) HasComments() bool {
+	switch f {
+	case Netmapper, CrowdSec, CrowdSecCSV, CSV:
+		return false
+	}
+	return true
+}
+
+// WriteAbout writes what a list says of itself, a line each, for the formats
+// without comments: source, date, threshold, counts, why, since and until when,
+// and how to ask for removal. Errors: Invalid, and what w says.
+func WriteAbout(w io.Writer, f Format, h Header) error {
+	if err := h.check(); err != nil {
+		return err
+	}
+	h.Bare = false
+	b := bufio.NewWriter(w)
+	comment(b, "", h.lines(f))
+	return b.Flush()
+}
 
 // comment writes header lines behind a sign.
 func comment(w *bufio.Writer, sign string, lines []string) {

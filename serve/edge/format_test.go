@@ -38,7 +38,7 @@ var sample = []Entry{
 func sampleHeader() Header {
 	return Header{
 		Name: "sluice", Source: "model 2024-07-0123456789ab", Date: "2024-08-31", Threshold: "the model's operating point",
-		Until: time.Date(2024, 9, 7, 0, 0, 0, 0, time.UTC), Lifetime: 7 * 24 * time.Hour,
+		Since: time.Date(2024, 8, 3, 4, 5, 6, 0, time.UTC), Until: time.Date(2024, 9, 7, 0, 0, 0, 0, time.UTC), Lifetime: 7 * 24 * time.Hour,
 		Why: "requests like those of reported addresses", Appeal: "https://example.org/appeal or abuse@example.org",
 		Stats: Stats{Entries: 7, Addresses: 135, IPv4: 3, IPv6: 4, Forced: 1, ExactEntries: 150, LeastEntries: 6, ExtraIPv4: 166, ExtraIPv6: 65000, Known: 1},
 	}
@@ -64,6 +64,36 @@ func TestGolden(t *testing.T) {
 		}
 		golden(t, "requestctl-action.golden", b.Bytes())
 	})
+	t.Run("about", func(t *testing.T) {
+		var b bytes.Buffer
+		h := sampleHeader()
+		h.Bare = true // what stands beside a bare list is not bare
+		if err := WriteAbout(&b, Netmapper, h); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "about.golden", b.Bytes())
+	})
+}
+
+// TestEachListAnswersForItself: in a list, or beside it where its format has no
+// comments, stand why, since and until when, and how to ask.
+func TestEachListAnswersForItself(t *testing.T) {
+	h := sampleHeader()
+	for _, f := range Formats() {
+		text := string(written(t, f, h, sample))
+		if !f.HasComments() {
+			var b bytes.Buffer
+			if err := WriteAbout(&b, f, h); err != nil {
+				t.Fatal(err)
+			}
+			text = b.String()
+		}
+		for _, part := range []string{h.Why, "2024-08-03T04:05:06Z", "2024-09-07T00:00:00Z", h.Appeal, h.Source, h.Date, h.Threshold} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s does not say %q", f, part)
+			}
+		}
+	}
 }
 
 func golden(t *testing.T, name string, got []byte) {

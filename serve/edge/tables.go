@@ -48,6 +48,7 @@ type headerJSON struct {
 	Source    string `json:"source,omitempty"`
 	Date      string `json:"date,omitempty"`
 	Threshold string `json:"threshold,omitempty"`
+	Since     string `json:"since,omitempty"`
 	Until     string `json:"until,omitempty"`
 	Why       string `json:"why,omitempty"`
 	Appeal    string `json:"appeal,omitempty"`
@@ -68,7 +69,7 @@ func writeJSONLines(w *bufio.Writer, h *Header, entries iter.Seq[Entry]) error {
 	enc.SetEscapeHTML(false)
 	until := instant(h.Until)
 	if !h.Bare {
-		if err := enc.Encode(listJSON{&headerJSON{h.Name, h.Source, h.Date, h.Threshold, until, h.Why, h.Appeal, h.Stats}}); err != nil {
+		if err := enc.Encode(listJSON{&headerJSON{h.Name, h.Source, h.Date, h.Threshold, instant(h.Since), until, h.Why, h.Appeal, h.Stats}}); err != nil {
 			return err
 		}
 	}

@@ -125,9 +125,7 @@ func (p *Policy) Decide(ip netip.Addr, scored Verdict, now time.Time) Decision {
 	if !ok {
 		return d
 	}
-	if i, ok := p.shared.Lookup(ip); ok {
-		d.Shared = p.rules.Shared[i].Name
-	}
+	d.Shared = p.Shared(ip)
 	if o := p.override(ip, now); o != nil {
 		d.Source, d.Reason, d.Author, d.Where, d.Since, d.Until = FromOverride, o.Reason, o.Author, o.Where, o.Since, o.Until
 		d.Verdict = verdictOf(o.Action)
@@ -139,6 +137,22 @@ func (p *Policy) Decide(ip netip.Addr, scored Verdict, now time.Time) Decision {
 		return c
 	}
 	return d
+}
+
+// Crawler names the crawler in whose published ranges an address lies, or "".
+func (p *Policy) Crawler(ip netip.Addr) string { return nameIn(&p.crawlers, p.rules.Crawlers, ip) }
+
+// Shared names the prefix behind which many stand in which an address lies, or
+// "".
+func (p *Policy) Shared(ip netip.Addr) string { return nameIn(&p.shared, p.rules.Shared, ip) }
+
+func nameIn(t *bart.Table[int], of []Ranges, ip netip.Addr) string {
+	if ip, ok := row.Canonical(ip); ok {
+		if i, ok := t.Lookup(ip); ok {
+			return of[i].Name
+		}
+	}
+	return ""
 }
 
 func verdictOf(a Action) Verdict {

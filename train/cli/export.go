@@ -25,7 +25,8 @@ crowdsec-csv, csv, jsonl. The list holds whole addresses: that is what it is for
 It is the fewest prefixes that cover the flagged addresses and nothing else; with
 --rollup it may hit others, as far as --max-extra and --max-known allow.
 Overrides (--allowlist) are lines of "PREFIX allow|flag|abstain UNTIL AUTHOR REASON";
-those count that have not run out today.`,
+those count that have not run out today. What a format without comments can't
+say of itself stands beside it, in NAME-about.txt.`,
 		example: `train export --format haproxy-map --out ipblocks.d/sluice.map --appeal https://example.org/appeal
 train export --format nft --rollup /24,/64 --max-extra 2% --max-entries 50000 --out sluice.nft
 train export --format jsonl --min-confidence 0.95 --date 2024-08-31
@@ -34,10 +35,14 @@ train export --format csv --rules --out rules.csv`,
 	}, {
 		name:    "replay",
 		summary: "Say what lists would have stopped in months of the store, and whom",
-		long: `Counts what came from a list's addresses in the store's months. Takes every
-format that train export writes, and plain lists. With --rules the lists that the
-two rules of the version in the newest feed make stand beside.`,
-		example: `train replay --list sluice.map --months 2024-08 --rules
+		long: `Counts what came from a list's addresses in the store's months: requests,
+addresses, readers, crawlers. Takes every format that train export writes, and
+plain lists. Without --list it holds two approaches side by side: the list of
+the newest feed's model, and those that the two rules of its version make alone.
+The policy (--allowlist, --crawlers) counts for these.`,
+		example: `train replay
+train replay --months 2024-08 --crawlers Googlebot=googlebot.json --shared carriers=carriers.txt
+train replay --list sluice.map --months 2024-08 --rules
 train replay --list new.nft old.nft --months 2024-07,2024-08 --json`,
 		setup: setupReplay,
 	}}
@@ -98,10 +103,8 @@ func setupExport(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if c.Format == edge.CrowdSec && strings.HasSuffix(*out, ".csv") {
 			c.Format = edge.CrowdSecCSV // cscli goes by the name
 		}
-		if *date != "" {
-			if c.Date, err = feed.ParseDate(*date); err != nil {
-				return fault.Field(fault.Usage, "date", "--%w", err)
-			}
+		if c.Date, err = parseFeedDate(*date); err != nil {
+			return err
 		}
 		if e.global.json && *out == "" {
 			return fault.Field(fault.Usage, "out", "--json prints events to stdout: say --out FILE for the list")
@@ -113,12 +116,9 @@ func setupExport(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 			if c.Rules = pipeline.RuleChoice(*rule); c.Rules != pipeline.RuleAtTarget && c.Rules != pipeline.RuleBestF1 {
 				return fault.Field(fault.Usage, "rule", "--rule %q: want target or best-f1", *rule)
 			}
-		case *minConfidence != "":
-			x, err := strconv.ParseFloat(*minConfidence, 64)
-			if err != nil || !(x >= 0 && x <= 1) {
-				return fault.Field(fault.Usage, "min-confidence", "--min-confidence %q: want a number between 0 and 1", *minConfidence)
-			}
-			c.MinConfidence = &x
+		}
+		if c.MinConfidence, err = parseConfidence(*minConfidence); err != nil {
+			return err
 		}
 		if c.Cover, err = parseCover(*rollup, *maxExtra, *maxKnown, *maxEntries); err != nil {
 			return err
@@ -141,6 +141,30 @@ func setupExport(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		}
 		return nil
 	}
+}
+
+// parseFeedDate reads the date of a feed; "" is the newest.
+func parseFeedDate(s string) (feed.Date, error) {
+	if s == "" {
+		return "", nil
+	}
+	d, err := feed.ParseDate(s)
+	if err != nil {
+		return "", fault.Field(fault.Usage, "date", "--%w", err)
+	}
+	return d, nil
+}
+
+// parseConfidence reads a confidence; "" is none.
+func parseConfidence(s string) (*float64, error) {
+	if s == "" {
+		return nil, nil
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(x >= 0 && x <= 1) {
+		return nil, fault.Field(fault.Usage, "min-confidence", "--min-confidence %q: want a number between 0 and 1", s)
+	}
+	return &x, nil
 }
 
 // parseExpires reads "7d", a Go duration in whole seconds, or 0 for never.

@@ -16,22 +16,36 @@ func setupReplay(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	lists := list{}
 	fs.Var(&lists, "list", "`FILES` to hold against the months, side by side")
 	monthsFlag := list{comma: true}
-	fs.Var(&monthsFlag, "months", "`MONTHS` of the store")
-	byRules := fs.Bool("rules", false, "beside them, the lists that the rules of the newest feed's version make alone")
+	fs.Var(&monthsFlag, "months", "`MONTHS` of the store; the last one if not given")
+	byModel := fs.Bool("model", false, "beside them, the list that the feed's model makes")
+	byRules := fs.Bool("rules", false, "beside them, the lists that the rules of the feed's version make alone")
+	date := fs.String("date", "", "`YYYY-MM-DD` of the feed of --model and --rules; the newest if not given")
+	minConfidence := fs.String("min-confidence", "", "with --model: list from confidence `X` on, in place of its operating point")
 	pol := declarePolicy(fs)
 	return func(ctx context.Context, e *env, args []string) error {
-		if len(args) > 0 || len(lists.values) == 0 && !*byRules || len(monthsFlag.values) == 0 {
-			return fault.New(fault.Usage, "replay needs --list FILE (or --rules) and --months; see train replay --help")
+		if len(args) > 0 {
+			return fault.New(fault.Usage, "replay takes no %q; see train replay --help", args[0])
 		}
-		ms, err := parseMonths("months", monthsFlag.values)
-		if err != nil {
+		c := pipeline.ReplayConfig{Home: e.global.dir, Model: *byModel, Rules: *byRules, Export: pipeline.ExportConfig{Name: "replayed", Now: time.Now()}}
+		var err error
+		if len(monthsFlag.values) > 0 {
+			if c.Months, err = parseMonths("months", monthsFlag.values); err != nil {
+				return err
+			}
+		}
+		if len(lists.values) > 0 {
+			if c.Lists, err = expandGlobs("list", lists.values); err != nil {
+				return err
+			}
+		} else if !c.Model && !c.Rules {
+			c.Model, c.Rules = true, true
+		}
+		if c.Export.Date, err = parseFeedDate(*date); err != nil {
 			return err
 		}
-		files, err := expandGlobs("list", lists.values)
-		if err != nil {
+		if c.Export.MinConfidence, err = parseConfidence(*minConfidence); err != nil {
 			return err
 		}
-		c := pipeline.ReplayConfig{Home: e.global.dir, Lists: files, Months: ms, Rules: *byRules, Export: pipeline.ExportConfig{Name: "rules", Now: time.Now()}}
 		if c.Export.Policy, err = pol.files(); err != nil {
 			return err
 		}
@@ -69,6 +83,8 @@ func printReplay(w io.Writer, r *pipeline.ReplayResult) {
 		{"  their page views", func(s *pipeline.Stopped) int64 { return s.ReaderPageViews }},
 		{"declared crawlers", func(s *pipeline.Stopped) int64 { return s.Crawlers }},
 		{"  their requests", func(s *pipeline.Stopped) int64 { return s.CrawlerRequests }},
+		{"verified crawlers", func(s *pipeline.Stopped) int64 { return s.VerifiedCrawlers }},
+		{"in shared prefixes", func(s *pipeline.Stopped) int64 { return s.Shared }},
 	} {
 		fmt.Fprintf(w, "%-28s", line.name)
 		for i := range all {
@@ -90,10 +106,17 @@ func printReplay(w io.Writer, r *pipeline.ReplayResult) {
 		fmt.Fprintf(w, " %13s %8s", p, "")
 	}
 	fmt.Fprintln(w)
+	fmt.Fprintln(w)
 	for _, s := range r.Lists {
+		if s.Source != "" {
+			fmt.Fprintf(w, "%s: %s; %s\n", s.Name, s.Source, s.Threshold)
+		}
 		if s.Note != "" {
 			fmt.Fprintf(w, "%s: %s\n", s.Name, s.Note)
 		}
 	}
-	fmt.Fprintln(w, "\nReaders are addresses not reported that are no declared crawlers; precision is reported of those labelled.")
+	fmt.Fprint(w, `Readers are addresses not reported that are no declared crawlers: most of a
+declared crawler's requests have the agent type spider, a verified one is in the
+ranges of --crawlers. Precision is reported of those labelled.
+`)
 }

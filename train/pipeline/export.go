@@ -75,9 +75,13 @@ type ExportResult struct {
 // Export writes the list of a feed. Errors: NotFound, Corrupt, Invalid,
 // Conflict (nothing decides: the model or the rule abstains), Interrupted.
 func Export(ctx context.Context, c ExportConfig, stdout io.Writer, sink Sink) (ExportResult, error) {
-	list, h, err := buildList(ctx, &c, sink)
+	made, err := buildList(ctx, &c, sink)
 	if err != nil {
 		return ExportResult{}, err
+	}
+	list, h := made.list, made.header
+	if h.Appeal == "" {
+		sink(Event{Warning: &WarningEvent{"the list does not say how to ask for removal: say --appeal TEXT"}})
 	}
 	out := ExportResult{Format: c.Format, Date: feed.Date(h.Date), Source: h.Source, Threshold: h.Threshold, Until: h.Until, Stats: list.Stats()}
 	for e := range list.All() {
@@ -103,12 +107,20 @@ func Export(ctx context.Context, c ExportConfig, stdout io.Writer, sink Sink) (E
 		}
 		return out, edge.WriteAction(stdout, h)
 	}
-	// The action first: an ipblock that an action names is there in any case.
+	// What goes with the list first: a list without it is never there.
 	out.Files = []string{c.Out}
-	if c.Format == edge.Requestctl {
-		path := strings.TrimSuffix(c.Out, filepath.Ext(c.Out)) + "-action" + filepath.Ext(c.Out)
+	beside := func(what, ext string, write func(io.Writer) error) error {
+		path := strings.TrimSuffix(c.Out, filepath.Ext(c.Out)) + what + ext
 		out.Files = append(out.Files, path)
-		if err := writeFile(path, func(w io.Writer) error { return edge.WriteAction(w, h) }); err != nil {
+		return writeFile(path, write)
+	}
+	if c.Format == edge.Requestctl {
+		if err := beside("-action", filepath.Ext(c.Out), func(w io.Writer) error { return edge.WriteAction(w, h) }); err != nil {
+			return out, err
+		}
+	}
+	if c.Bare || !c.Format.HasComments() {
+		if err := beside("-about", ".txt", func(w io.Writer) error { return edge.WriteAbout(w, c.Format, h) }); err != nil {
 			return out, err
 		}
 	}
@@ -131,22 +143,30 @@ func writeFile(path string, fill func(io.Writer) error) error {
 	return featurestore.DiskError(filepath.Base(path), f.CloseAtomicallyReplace())
 }
 
-// buildList makes a list of a feed and what it says of itself.
-func buildList(ctx context.Context, c *ExportConfig, sink Sink) (*edge.List, edge.Header, error) {
-	h := edge.Header{Name: c.Name, Appeal: c.Appeal, Bare: c.Bare, Lifetime: c.Expires}
+// builtList is a list of a feed, and what it says of itself.
+type builtList struct {
+	list   *edge.List
+	header edge.Header
+	learnt []row.Month // from which its version learnt
+}
+
+// buildList makes a list of a feed. Errors: those of Export.
+func buildList(ctx context.Context, c *ExportConfig, sink Sink) (*builtList, error) {
+	out := &builtList{header: edge.Header{Name: c.Name, Appeal: c.Appeal, Bare: c.Bare, Lifetime: c.Expires}}
+	h := &out.header
 	feeds := feed.Open(c.Home)
 	date := c.Date
 	if date == "" {
 		d, err := feeds.Latest()
 		if err != nil {
-			return nil, h, err
+			return nil, err
 		}
 		date = d.Date
 	}
 	h.Date = string(date)
 	pol, err := policy.Load(c.Policy)
 	if err != nil {
-		return nil, h, err
+		return nil, err
 	}
 	if expired := pol.Expired(c.Now); len(expired) > 0 {
 		sink(Event{Warning: &WarningEvent{fmt.Sprintf("%d overrides no longer count (the first is %s); clear them away", len(expired), expired[0].Where)}})
@@ -154,28 +174,34 @@ func buildList(ctx context.Context, c *ExportConfig, sink Sink) (*edge.List, edg
 	var b edge.Builder
 	r, err := feeds.OpenReader(date)
 	if err != nil {
-		return nil, h, err
+		return nil, err
 	}
 	defer r.Close()
 	var asOf time.Time
 	if c.Rules == NoRule {
-		asOf, err = addScores(ctx, c, r, &b, &h)
+		asOf, err = addScores(ctx, c, r, &b, out)
 	} else {
-		asOf, err = addRule(ctx, c, r, &b, &h)
+		asOf, err = addRule(ctx, c, r, &b, out)
 	}
 	if err != nil {
-		return nil, h, err
+		return nil, err
 	}
 	if c.Expires > 0 {
 		h.Until = asOf.Add(c.Expires)
 	}
 	apply(pol, c.Now, &b)
-	list, err := b.Build(ctx, c.Cover)
-	if err != nil {
-		return nil, h, err
+	if out.list, err = b.Build(ctx, c.Cover); err != nil {
+		return nil, err
 	}
-	h.Stats = list.Stats()
-	return list, h, nil
+	h.Stats = out.list.Stats()
+	return out, nil
+}
+
+// seen puts the first instant at which a listed address was seen into a header.
+func (l *builtList) seen(t time.Time) {
+	if h := &l.header; !t.IsZero() && (h.Since.IsZero() || t.Before(h.Since)) {
+		h.Since = t
+	}
 }
 
 // apply takes a policy over into a list.
@@ -199,7 +225,8 @@ func apply(p *policy.Policy, now time.Time, b *edge.Builder) {
 }
 
 // addScores lists what a feed's model flagged.
-func addScores(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Builder, h *edge.Header) (asOf time.Time, err error) {
+func addScores(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Builder, out *builtList) (asOf time.Time, err error) {
+	h := &out.header
 	var l feed.Line
 	decided := c.MinConfidence != nil
 	version := ""
@@ -238,6 +265,7 @@ func addScores(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Bui
 				a.Since = t
 			}
 		}
+		out.seen(a.Since)
 		b.Add(l.IP, a)
 	}
 	if r.Rows() > 0 && !decided {
@@ -250,6 +278,7 @@ func addScores(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Bui
 		if v.Manifest.World == featurestore.Simulated {
 			h.Source += ", trained on simulated data"
 		}
+		out.learnt = v.Manifest.Train
 		if t := operatingPoint(v); t != "" {
 			h.Threshold += ": " + t
 		}
@@ -272,7 +301,8 @@ func operatingPoint(v registry.Version) string {
 
 // addRule lists what a rule of the feed's version flags in the same month: the
 // list that there would be without the model.
-func addRule(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Builder, h *edge.Header) (asOf time.Time, err error) {
+func addRule(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Builder, out *builtList) (asOf time.Time, err error) {
+	h := &out.header
 	var l feed.Line
 	if err := r.Next(&l); errors.Is(err, io.EOF) {
 		return asOf, fault.New(fault.Conflict, "the feed of %s is empty, so it names no version whose rules could be used", h.Date)
@@ -314,12 +344,15 @@ func addRule(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Build
 			return fault.As(fault.Interrupted, ctx.Err())
 		}
 		if rule.Flag(x.Values[at[0]], x.Values[at[1]]) {
-			b.Add(x.IP, edge.Address{Confidence: precision, Since: time.Unix(x.First, 0), Reason: "rule"})
+			since := time.Unix(x.First, 0)
+			out.seen(since)
+			b.Add(x.IP, edge.Address{Confidence: precision, Since: since, Reason: "rule"})
 		} else {
 			b.Known(x.IP)
 		}
 		return nil
 	})
+	out.learnt = v.Manifest.Train
 	h.Source = "rules of " + v.Name
 	if v.Manifest.World == featurestore.Simulated {
 		h.Source += ", fitted on simulated data"

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/gaissmai/bart"
 
@@ -13,17 +15,19 @@ import (
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 	"sluice/serve/edge"
+	"sluice/serve/policy"
 )
 
 // ReplayConfig is what to hold against past months.
 type ReplayConfig struct {
 	Home   string
-	Lists  []string // files in any format that Export writes
-	Months []row.Month
-	// Rules adds the lists that the rules of the newest feed's version make by
-	// themselves, with Export's settings; Policy counts for them too.
-	Rules  bool
-	Export ExportConfig
+	Lists  []string    // files in any format that Export writes
+	Months []row.Month // none: the last that the store holds
+	// Model adds the list of the feed that Export names, and Rules the lists that
+	// the rules of its version make by themselves: the same month with and
+	// without the model. Export's settings, policy included, count for all three.
+	Model, Rules bool
+	Export       ExportConfig
 }
 
 // maxReplayed bounds the lists of one replay.
@@ -43,8 +47,11 @@ type Stopped struct {
 	Name    string `json:"name"`
 	Format  string `json:"format,omitempty"`
 	Entries int    `json:"entries,omitempty"`
-	// Note says why a list is empty, where it is.
-	Note string `json:"note,omitempty"`
+	// Source is who flagged and Threshold from where on, for the lists that are
+	// made here; Note says why one is empty, or what else to know of it.
+	Source    string `json:"source,omitempty"`
+	Threshold string `json:"threshold,omitempty"`
+	Note      string `json:"note,omitempty"`
 
 	Requests  int64 `json:"requests"`
 	PageViews int64 `json:"page_views"` // is_pageview_ratio times requests, rounded an address
@@ -61,6 +68,10 @@ type Stopped struct {
 	ReaderPageViews int64 `json:"reader_page_views"`
 	Crawlers        int64 `json:"declared_crawlers"`
 	CrawlerRequests int64 `json:"declared_crawler_requests"`
+	// VerifiedCrawlers are addresses in the ranges that crawlers publish, Shared
+	// those in prefixes behind which many stand, as the policy's files say.
+	VerifiedCrawlers int64 `json:"verified_crawlers"`
+	Shared           int64 `json:"shared_addresses"`
 	// Precision is reported over reported and not reported; null where nothing
 	// labelled is hit.
 	Precision *float64 `json:"precision"`
@@ -71,6 +82,7 @@ type visitor struct {
 	requests, pageViews, spider float64
 	label                       row.Label
 	lists                       uint16 // that hold it
+	verified, shared            bool
 }
 
 // Replay says what lists would have stopped in months of the store. It writes
@@ -80,6 +92,15 @@ func Replay(ctx context.Context, c ReplayConfig, sink Sink) (ReplayResult, error
 	out := ReplayResult{Months: c.Months, All: Stopped{Name: "all"}}
 	if len(c.Lists) > maxReplayed {
 		return out, fault.Field(fault.Usage, "list", "%d lists: want at most %d", len(c.Lists), maxReplayed)
+	}
+	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, Context: ctx})
+	if err != nil {
+		return out, err
+	}
+	defer st.Close()
+	if ms := st.Months(); len(c.Months) == 0 && len(ms) > 0 {
+		c.Months = ms[len(ms)-1:]
+		out.Months = c.Months
 	}
 	var tables []*bart.Lite
 	add := func(s Stopped, ps []netip.Prefix) {
@@ -98,37 +119,43 @@ func Replay(ctx context.Context, c ReplayConfig, sink Sink) (ReplayResult, error
 		}
 		add(Stopped{Name: filepath.Base(path), Format: string(f)}, ps)
 	}
-	if c.Rules {
-		for _, choice := range []RuleChoice{RuleAtTarget, RuleBestF1} {
-			s := Stopped{Name: "rules at target"}
-			if choice == RuleBestF1 {
-				s.Name = "rules, best F1"
+	for _, made := range c.made() {
+		e := c.Export
+		e.Home, e.Rules = c.Home, made.rules
+		s := Stopped{Name: made.name}
+		list, err := buildList(ctx, &e, sink)
+		var ps []netip.Prefix
+		switch {
+		case fault.Is(err, fault.Conflict):
+			s.Note = made.abstains
+		case err != nil:
+			return out, err
+		default:
+			s.Source, s.Threshold = list.header.Source, list.header.Threshold
+			if both := monthsIn(list.learnt, c.Months); len(both) > 0 {
+				s.Note = "learnt from " + strings.Join(both, ", ") + ": judge it by months that it did not see"
 			}
-			e := c.Export
-			e.Home, e.Rules = c.Home, choice
-			list, _, err := buildList(ctx, &e, sink)
-			var ps []netip.Prefix
-			switch {
-			case fault.Is(err, fault.Conflict):
-				s.Note = "abstain: none held the target precision on the training months"
-			case err != nil:
-				return out, err
-			default:
-				for x := range list.All() {
-					ps = append(ps, x.Prefix)
-				}
+			for x := range list.list.All() {
+				ps = append(ps, x.Prefix)
 			}
-			add(s, ps)
 		}
+		add(s, ps)
 	}
-	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, Context: ctx})
+	pol, err := policy.Load(c.Export.Policy)
 	if err != nil {
 		return out, err
 	}
-	defer st.Close()
+	known := func(ip netip.Addr, v *visitor) {
+		for i, t := range tables {
+			if t.Contains(ip) {
+				v.lists |= 1 << i
+			}
+		}
+		v.verified, v.shared = pol.Crawler(ip) != "", pol.Shared(ip) != ""
+	}
 	visitors := map[netip.Addr]*visitor{}
 	for _, m := range c.Months {
-		if err := visit(ctx, st, m, tables, visitors); err != nil {
+		if err := visit(ctx, st, m, known, visitors); err != nil {
 			return out, err
 		}
 	}
@@ -147,6 +174,34 @@ func Replay(ctx context.Context, c ReplayConfig, sink Sink) (ReplayResult, error
 	return out, nil
 }
 
+// madeList is a list that a replay makes by itself.
+type madeList struct {
+	name     string
+	rules    RuleChoice
+	abstains string
+}
+
+func (c *ReplayConfig) made() (out []madeList) {
+	if c.Model {
+		out = append(out, madeList{"model", NoRule, "abstains: no threshold held its target precision on the training months"})
+	}
+	if c.Rules {
+		const none = "abstain: none held the target precision on the training months"
+		out = append(out, madeList{"rules at target", RuleAtTarget, none}, madeList{"rules, best F1", RuleBestF1, none})
+	}
+	return out
+}
+
+// monthsIn are the months that stand in both, in the order of the second.
+func monthsIn(a, b []row.Month) (out []string) {
+	for _, m := range b {
+		if slices.Contains(a, m) {
+			out = append(out, m.String())
+		}
+	}
+	return out
+}
+
 func readList(path string) ([]netip.Prefix, edge.Format, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -156,7 +211,7 @@ func readList(path string) ([]netip.Prefix, edge.Format, error) {
 	return edge.Read(f, filepath.Base(path))
 }
 
-func visit(ctx context.Context, st *featurestore.Store, m row.Month, lists []*bart.Lite, visitors map[netip.Addr]*visitor) error {
+func visit(ctx context.Context, st *featurestore.Store, m row.Month, known func(netip.Addr, *visitor), visitors map[netip.Addr]*visitor) error {
 	at, err := columnsAt(st, m, "request_count", "is_pageview_ratio", "spider_ratio")
 	if err != nil {
 		return err
@@ -169,11 +224,7 @@ func visit(ctx context.Context, st *featurestore.Store, m row.Month, lists []*ba
 		v := visitors[x.IP]
 		if v == nil {
 			v = &visitor{}
-			for i, t := range lists {
-				if t.Contains(x.IP) {
-					v.lists |= 1 << i
-				}
-			}
+			known(x.IP, v)
 			visitors[x.IP] = v
 		}
 		requests := x.Values[at[0]]
@@ -202,6 +253,12 @@ func (s *Stopped) count(v *visitor) {
 		s.NotReported++
 	default:
 		s.Unknown++
+	}
+	if v.verified {
+		s.VerifiedCrawlers++
+	}
+	if v.shared {
+		s.Shared++
 	}
 	switch crawler := v.requests > 0 && v.spider >= v.requests/2; {
 	case crawler:

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
+	"sluice/serve/policy"
 )
 
 // replayHome is a home with two months whose every figure is known.
@@ -90,6 +92,19 @@ func TestReplay(t *testing.T) {
 		if s != w {
 			t.Errorf("got  %+v\nwant %+v", s, w)
 		}
+	}
+
+	// Without months the last one is held against; the policy's prefixes count.
+	files := policy.Files{
+		Crawlers: []policy.NamedFile{{Name: "Examplebot", Path: list("bot.txt", "198.51.100.0/24\n")}},
+		Shared:   []policy.NamedFile{{Name: "carrier", Path: list("shared.txt", "192.0.2.2\n")}},
+	}
+	last, err := Replay(context.Background(), ReplayConfig{Home: home, Lists: c.Lists[:1], Export: ExportConfig{Policy: files}}, func(Event) {})
+	if err != nil || !slices.Equal(last.Months, []row.Month{july + 1}) {
+		t.Fatal(last.Months, err)
+	}
+	if a, l := last.All, last.Lists[0]; a.VerifiedCrawlers != 1 || a.Shared != 1 || l.VerifiedCrawlers != 0 || l.Shared != 1 {
+		t.Errorf("%+v, %+v", a, l)
 	}
 
 	ctx, cancel := context.WithCancel(context.Background())
