@@ -154,11 +154,7 @@ func final(ctx context.Context, in *study.Input, o options, train, test *study.T
 		rule  rules.Rule
 		point evaluation.Point
 	}{{"best F1", set.BestF1, s.Rules.AtHalf}, {"at the target precision", set.AtTarget, s.Rules.OperatingPoint}} {
-		text := x.rule.String()
-		if x.rule.Abstains {
-			text = "abstains: no pair of thresholds held the target on the training months"
-		}
-		f.Rules = append(f.Rules, Rule{x.name, x.rule, text, figures(x.point)})
+		f.Rules = append(f.Rules, Rule{x.name, x.rule, study.RuleText(x.rule), figures(x.point)})
 	}
 	f.sweep(&s)
 	f.bySight(train.Seen(test), test.Labels, scores)
