@@ -34,16 +34,16 @@ Flags:
 `
 
 type options struct {
-	train, test  program.Words
-	target       float64
-	rule         string
-	count, size  string
-	combine      string
-	lists, name  string
-	given        *rules.Rule
-	judgeFrom    int
-	windowHours  float64
-	maxReaders float64
+	train, test program.Words
+	target      float64
+	rule        string
+	count, size string
+	combine     string
+	lists, name string
+	given       *rules.Rule
+	judgeFrom   int
+	windowHours float64
+	maxReaders  float64
 }
 
 // Main is the program. It gives the exit status: 0 done, 1 failed, 2 wrong

@@ -22,16 +22,21 @@ type Result struct {
 	Text   string     `json:"text"`
 	Note   string     `json:"note"` // why it is not the one asked for; ""
 	// OnTrain is empty for thresholds that were given and no training months.
-	OnTrain   Measured         `json:"on_training_months"`
-	OnTest    Measured         `json:"on_test_month"`
-	Nearby    []Nearby         `json:"nearby_thresholds"`
-	Limit     *Limit           `json:"limit"` // null where request_count's threshold is none from above
-	List      List             `json:"list"`
-	Effects   []Effect         `json:"effects"`
-	Sweep     []Sweep          `json:"limits"` // null without Limit
-	Config    []Config         `json:"configuration"`
-	JudgeFrom int              `json:"judge_from"`
-	All       pipeline.Stopped `json:"all_of_test_month"`
+	OnTrain Measured `json:"on_training_months"`
+	OnTest  Measured `json:"on_test_month"`
+	Nearby  []Nearby `json:"nearby_thresholds"`
+	// Limit is null where request_count's threshold is none from above.
+	Limit *Limit `json:"limit"`
+	// Everyone is the least limit for everyone that stops at most MaxReaders of
+	// the readers' requests; null where none that was tried does.
+	Everyone   *Limit           `json:"limit_for_everyone"`
+	MaxReaders float64          `json:"max_readers"`
+	List       List             `json:"list"`
+	Effects    []Effect         `json:"effects"`
+	Sweep      []Sweep          `json:"limits"` // null without Limit
+	Config     []Config         `json:"configuration"`
+	JudgeFrom  int              `json:"judge_from"`
+	All        pipeline.Stopped `json:"all_of_test_month"`
 }
 
 // Measured is the rule's figures on labelled rows.
