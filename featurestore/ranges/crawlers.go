@@ -42,7 +42,9 @@ func Open(ctx context.Context, files []string) (*Crawlers, error) {
 	}
 	c := &Crawlers{}
 	h := sha256.New()
-	byName := func(a, b string) int { return cmp.Or(strings.Compare(filepath.Base(a), filepath.Base(b)), strings.Compare(a, b)) }
+	byName := func(a, b string) int {
+		return cmp.Or(strings.Compare(filepath.Base(a), filepath.Base(b)), strings.Compare(a, b))
+	}
 	for _, path := range slices.Compact(slices.SortedFunc(slices.Values(files), byName)) {
 		if ctx.Err() != nil {
 			return nil, fault.As(fault.Interrupted, ctx.Err())

@@ -55,6 +55,7 @@ type checkData struct {
 
 type reportRaw struct {
 	ReportedAt string `json:"reportedAt"`
+	ReporterID int64  `json:"reporterId"`
 }
 
 // envelope is a response body, bare or with what was known when it was
@@ -106,7 +107,8 @@ func parseTime(s string) (time.Time, bool) {
 }
 
 // answer checks d and turns it into an Answer; the reason tells what is wrong.
-func (d *checkData) answer() (a Answer, reason string) {
+// Reports by own are as if they had never been.
+func (d *checkData) answer(own []int64) (a Answer, reason string) {
 	if d.IPAddress == nil {
 		return a, "no ipAddress"
 	}
@@ -134,14 +136,28 @@ func (d *checkData) answer() (a Answer, reason string) {
 			return a, "lastReportedAt is not a date"
 		}
 	}
+	taken := 0
 	for _, r := range d.Reports {
 		t, ok := parseTime(r.ReportedAt)
 		if !ok {
 			return a, "reportedAt is not a date"
 		}
+		if slices.Contains(own, r.ReporterID) {
+			taken++
+			continue
+		}
 		a.Reports = append(a.Reports, t)
 	}
 	slices.SortFunc(a.Reports, time.Time.Compare)
+	if taken > 0 {
+		a.TotalReports = max(0, a.TotalReports-taken)
+		// The latest reports are listed, so the last that is left is among them;
+		// where none is, older ones that are not listed have no known time.
+		a.LastReportedAt = time.Time{}
+		if n := len(a.Reports); n > 0 {
+			a.LastReportedAt = a.Reports[n-1]
+		}
+	}
 	return a, ""
 }
 

@@ -1,6 +1,9 @@
 package reputation
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -30,7 +33,7 @@ func (w WithEarlier) EnrichColumns() []string { return columns.EarlierNames() }
 func (w WithEarlier) Enrich(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
 	e := w.Set.ListedBefore(ip, start)
 	from := len(dst)
-	dst = append(dst, slices.Repeat([]float64{math.NaN()}, columns.NumEarlier)...)
+	dst = append(dst, missing[:columns.NumEarlier]...)
 	v := dst[from:]
 	if e.Exports == 0 {
 		return dst
@@ -44,4 +47,96 @@ func (w WithEarlier) Enrich(dst []float64, ip netip.Addr, start, _ time.Time) []
 		v[columns.DaysSinceLastListed] = start.Sub(e.Last).Hours() / 24
 	}
 	return dst
+}
+
+// EnrichColumns are the names of the columns that Enrich appends.
+func (s *SpurFeeds) EnrichColumns() []string { return columns.SpurGroup.Names() }
+
+// Enrich appends, in the order of columns.SpurGroup, what was at hand before
+// start about ip. Where nothing was everything is NaN; where Spur did not know
+// the address all but spur_known are.
+func (s *SpurFeeds) Enrich(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
+	from := len(dst)
+	dst = append(dst, missing[:columns.NumSpur]...)
+	v := dst[from:]
+	e, known := s.Before(ip, start)
+	if !known {
+		return dst
+	}
+	v[columns.SpurKnown] = 0
+	if e == nil {
+		return dst
+	}
+	v[columns.SpurKnown] = 1
+	v[columns.SpurDatacenter] = flag(e.Infrastructure == "DATACENTER")
+	v[columns.SpurMobile] = flag(e.Infrastructure == "MOBILE")
+	v[columns.SpurResidential] = flag(e.Infrastructure == "RESIDENTIAL")
+	v[columns.SpurClientCount] = e.Count
+	v[columns.SpurClientCountries] = e.Countries
+	v[columns.SpurClientSpread] = e.Spread
+	v[columns.SpurConcentrationDensity] = e.Density
+	v[columns.SpurConcentrationSkew] = e.Skew
+	v[columns.SpurProxyCount] = float64(e.Proxies)
+	v[columns.SpurTunnelCount] = float64(e.Tunnels)
+	v[columns.SpurTunnelAnonymous] = flag(e.Anonymous)
+	v[columns.SpurTor] = flag(e.Tor)
+	v[columns.SpurHeadless] = flag(slices.Contains(e.Types, "HEADLESS"))
+	v[columns.SpurRiskCount] = float64(len(e.Risks))
+	return dst
+}
+
+// Digest identifies the files.
+func (s *SpurFeeds) Digest() string { return digest(s.stats) }
+
+// EnrichColumns are the names of the columns that Enrich appends.
+func (d *Drops) EnrichColumns() []string { return columns.DropsGroup.Names() }
+
+// Enrich appends, in the order of columns.DropsGroup, the records of ip inside
+// [start, end), and how many there were before. Records don't say when nobody
+// wrote any: where no address has one inside, the columns of the window are NaN,
+// and where no record is older than start, so is the last.
+func (d *Drops) Enrich(dst []float64, ip netip.Addr, start, end time.Time) []float64 {
+	from := len(dst)
+	dst = append(dst, missing[:columns.NumDrops]...)
+	v := dst[from:]
+	rs := d.Of(ip)
+	i, j := span(rs, start, end)
+	if d.any(start, end) {
+		port80, hosts := 0, map[string]struct{}{}
+		for _, r := range rs[i:j] {
+			if r.Port80 {
+				port80++
+			}
+			hosts[r.Host] = struct{}{}
+		}
+		v[columns.SilentDropCount] = float64(j - i)
+		v[columns.SilentDropPort80Count] = float64(port80)
+		v[columns.SilentDropHostCount] = float64(len(hosts))
+	}
+	if d.first < start.Unix() {
+		v[columns.SilentDropBeforeCount] = float64(i)
+	}
+	return dst
+}
+
+// Digest identifies the files.
+func (d *Drops) Digest() string { return digest(d.stats) }
+
+// missing is NaN for as many columns as any group here has.
+var missing = slices.Repeat([]float64{math.NaN()}, max(columns.NumSpur, columns.NumDrops, columns.NumEarlier))
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// digest identifies files by their contents.
+func digest(stats []FileStats) string {
+	h := sha256.New()
+	for _, st := range stats {
+		fmt.Fprintln(h, st.SHA256, st.Months)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }

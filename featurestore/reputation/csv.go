@@ -200,7 +200,7 @@ func (r *reader) csvLine(at map[string]int, cells [][]byte, answers bool, n int)
 		r.entry(day, &d, n)
 		return nil
 	}
-	a, reason := d.answer()
+	a, reason := d.answer(r.o.OwnReporters)
 	if reason != "" {
 		r.out.stats.reject(reason, n)
 		return nil

@@ -101,7 +101,7 @@ func (r *reader) value(raw []byte, line int) error {
 		r.out.stats.reject(jsonReason(err), line)
 		return nil
 	}
-	a, reason := d.answer()
+	a, reason := d.answer(r.o.OwnReporters)
 	if reason != "" {
 		r.out.stats.reject(reason, line)
 		return nil

@@ -24,7 +24,12 @@ type Options struct {
 	// Columns maps AbuseIPDB's field names to a CSV file's own, as in
 	// {"ipAddress": "client"}. Fields that are not named keep their own name.
 	Columns map[string]string
-	Threads int // files read at a time; 0 means one
+	// OwnReporters are the reporterIds under which the exports' reader reports to
+	// AbuseIPDB itself. Their reports are taken out of verbose check answers:
+	// a model must not learn what it reported. Scores and lists, and answers
+	// without reports, hold them all the same.
+	OwnReporters []int64
+	Threads      int // files read at a time; 0 means one
 	// Progress, when set, is told of each file that was read. It is called
 	// from several goroutines, one call at a time.
 	Progress func(FileStats)

@@ -32,10 +32,17 @@ type Drop struct {
 // concurrent use.
 type Drops struct {
 	records []Drop
+	times   []int64 // of all records, ascending
 	stats   []FileStats
 	first   int64 // Unix seconds of the earliest record
 	last    int64
 }
+
+// MathoidExcluded is from when the edge leaves Mathoid's requests out of what it
+// counts (https://phabricator.wikimedia.org/T368389). Records from before hold
+// MediaWiki installations elsewhere that ask Mathoid for formulas, many requests
+// at a time and no abuse: counts of before and after are not alike.
+var MathoidExcluded = time.Date(2024, 8, 2, 0, 0, 0, 0, time.UTC)
 
 // OpenDrops reads silent-drop records, plain, gzip or zstd: JSON lines with
 // the keys time, hostname, prefix and data, the same four as tab-separated
@@ -54,10 +61,12 @@ func OpenDrops(ctx context.Context, files []string) (*Drops, error) {
 	}
 	slices.SortFunc(d.records, compareDrops)
 	d.records = slices.Clip(slices.Compact(d.records))
-	d.first, d.last = d.records[0].Time, d.records[0].Time
+	d.times = make([]int64, len(d.records))
 	for i := range d.records {
-		d.first, d.last = min(d.first, d.records[i].Time), max(d.last, d.records[i].Time)
+		d.times[i] = d.records[i].Time
 	}
+	slices.Sort(d.times)
+	d.first, d.last = d.times[0], d.times[len(d.times)-1]
 	return d, nil
 }
 
@@ -192,12 +201,24 @@ func (f *dropFields) record() (Drop, string) {
 
 // Count is how many records ip has in [from, to).
 func (d *Drops) Count(ip netip.Addr, from, to time.Time) int {
-	rs := d.Of(ip)
+	i, j := span(d.Of(ip), from, to)
+	return j - i
+}
+
+// span is where among an address's records those of [from, to) lie.
+func span(rs []Drop, from, to time.Time) (i, j int) {
 	at := func(t time.Time) int {
 		i, _ := slices.BinarySearchFunc(rs, t.Unix(), func(r Drop, s int64) int { return cmp.Compare(r.Time, s) })
 		return i
 	}
-	return max(0, at(to)-at(from))
+	i = at(from)
+	return i, max(i, at(to))
+}
+
+// any reports whether any address has a record in [from, to).
+func (d *Drops) any(from, to time.Time) bool {
+	i, _ := slices.BinarySearch(d.times, from.Unix())
+	return i < len(d.times) && d.times[i] < to.Unix()
 }
 
 // Of are ip's records by time. The slice is the Drops' own: don't change it.

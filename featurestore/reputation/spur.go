@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -44,13 +45,23 @@ type SpurOptions struct {
 	Keep func(netip.Addr) bool
 }
 
-// SpurFeeds are feeds by date. They are immutable and safe for concurrent use.
+// SpurFeeds are feeds by date, and records of single addresses. They are
+// immutable and safe for concurrent use.
 type SpurFeeds struct {
-	feeds []spurFeed // by date
-	stats []FileStats
+	feeds   []spurFeed // by date
+	records map[netip.Addr][]spurRecord
+	stats   []FileStats
+}
+
+// spurRecord is an answer of the Context API about one address.
+type spurRecord struct {
+	known int64 // Unix seconds from which it was at hand
+	entry *Spur
 }
 
 type spurFeed struct {
+	dated bool
+	lines int
 	known int64 // Unix seconds from which the feed was at hand: its day's end
 	byIP  map[netip.Addr]*Spur
 	byNet map[netip.Prefix]*Spur
@@ -58,6 +69,11 @@ type spurFeed struct {
 }
 
 type spurRaw struct {
+	// Of an answer of the Context API, which stands in Body.
+	FetchedAt string          `json:"fetched_at"`
+	ResultDT  string          `json:"dt"` // YYYYMMDD; the x-result-dt of the answer
+	Body      json.RawMessage `json:"body"`
+
 	IP             string `json:"ip"`
 	Network        string `json:"network"`
 	Infrastructure string `json:"infrastructure"`
@@ -84,7 +100,10 @@ var spurDate = regexp.MustCompile(`(?:^|[^0-9])(20[0-9]{2})-?(0[1-9]|1[0-2])-?(0
 
 // OpenSpur reads Spur feeds: JSON lines keyed by ip or network, plain, gzip or
 // zstd, dated by YYYYMMDD or YYYY-MM-DD in the file's name or its folder's, as
-// the service names them. Errors as of Open.
+// the service names them. Lines {"fetched_at": …, "body": …} are answers of the
+// Context API about one address, as they came; they are at hand from fetched_at
+// on, or with "dt" (YYYYMMDD, the day that was asked about) from that day's end.
+// Errors as of Open.
 func OpenSpur(ctx context.Context, files []string, o SpurOptions) (*SpurFeeds, error) {
 	if len(files) == 0 {
 		return nil, fault.New(fault.Invalid, "no Spur feeds given")
@@ -96,6 +115,9 @@ func OpenSpur(ctx context.Context, files []string, o SpurOptions) (*SpurFeeds, e
 		}
 	}
 	slices.SortStableFunc(s.feeds, func(a, b spurFeed) int { return cmp.Compare(a.known, b.known) })
+	for _, rs := range s.records {
+		slices.SortStableFunc(rs, func(a, b spurRecord) int { return cmp.Compare(a.known, b.known) })
+	}
 	return s, nil
 }
 
@@ -112,17 +134,15 @@ func spurDay(name string) (time.Time, bool) {
 }
 
 func (s *SpurFeeds) read(ctx context.Context, name string, o *SpurOptions) error {
-	day, ok := spurDay(name)
-	if !ok {
-		return fault.Field(fault.Invalid, name, "%s: no date: neither the file's nor its folder's name has a YYYYMMDD, as in 20240731/feed.json.gz", name)
-	}
+	day, dated := spurDay(name)
 	src, err := openSource(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer src.close()
-	f := spurFeed{known: day.AddDate(0, 0, 1).Unix() - 1, byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
-	st := FileStats{Name: name, Shape: SpurFeed, Months: []row.Month{row.MonthOf(day)}}
+	f := spurFeed{dated: dated, known: day.AddDate(0, 0, 1).Unix() - 1, byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
+	st := FileStats{Name: name, Shape: SpurFeed}
+	months := map[row.Month]bool{}
 	for {
 		line, ok, err := src.next()
 		if err != nil {
@@ -138,13 +158,17 @@ func (s *SpurFeeds) read(ctx context.Context, name string, o *SpurOptions) error
 			st.reject("line too long", src.line)
 			continue
 		}
-		is4, reason := f.add(line, o)
+		is4, reason := s.line(line, &f, o, func(known int64) { months[row.MonthOf(unix(known))] = true })
+		if reason == noSpurDate {
+			return fault.Field(fault.Invalid, name, "%s: no date: neither the file's nor its folder's name has a YYYYMMDD, as in 20240731/feed.json.gz", name)
+		}
 		if reason != "" {
 			st.reject(reason, src.line)
 			continue
 		}
 		st.good(is4)
 	}
+	st.Months = slices.Sorted(maps.Keys(months))
 	if st.SHA256, st.Bytes, err = src.finish(); err != nil {
 		return err
 	}
@@ -158,17 +182,74 @@ func (s *SpurFeeds) read(ctx context.Context, name string, o *SpurOptions) error
 		}
 	}
 	slices.SortFunc(f.bits, func(a, b int) int { return b - a })
-	s.feeds = append(s.feeds, f)
+	if f.lines > 0 {
+		s.feeds = append(s.feeds, f)
+	}
 	s.stats = append(s.stats, st)
 	return nil
 }
 
-// add takes one line; of an address that comes twice the later one counts.
-func (f *spurFeed) add(line []byte, o *SpurOptions) (is4 bool, reason string) {
+const noSpurDate = "no date"
+
+// line takes one line, of a feed or an answer; dated is told when it was at
+// hand.
+func (s *SpurFeeds) line(line []byte, f *spurFeed, o *SpurOptions, dated func(known int64)) (is4 bool, reason string) {
 	var r spurRaw
 	if err := json.Unmarshal(line, &r); err != nil {
 		return false, jsonReason(err)
 	}
+	known := f.known
+	switch {
+	case len(r.Body) > 0:
+		is4, known, reason = s.answer(&r, o)
+	case !f.dated:
+		return false, noSpurDate
+	default:
+		if is4, reason = f.add(&r, o); reason == "" {
+			f.lines++
+		}
+	}
+	if reason == "" {
+		dated(known)
+	}
+	return is4, reason
+}
+
+// answer takes one answer of the Context API.
+func (s *SpurFeeds) answer(env *spurRaw, o *SpurOptions) (is4 bool, known int64, reason string) {
+	var r spurRaw
+	if err := json.Unmarshal(env.Body, &r); err != nil {
+		return false, 0, jsonReason(err)
+	}
+	at, ok := parseTime(env.FetchedAt)
+	switch day, err := time.Parse("20060102", env.ResultDT); {
+	case env.ResultDT != "" && err != nil:
+		return false, 0, "dt is not YYYYMMDD"
+	case env.ResultDT != "":
+		known = day.AddDate(0, 0, 1).Unix() - 1
+	case !ok:
+		return false, 0, "fetched_at is not a date"
+	default:
+		known = at.Unix()
+	}
+	if r.IP == "" {
+		r.IP = env.IP
+	}
+	ip, ok := row.ParseIP(r.IP)
+	if !ok {
+		return false, 0, "not an IP address"
+	}
+	if o.Keep == nil || o.Keep(ip) {
+		if s.records == nil {
+			s.records = map[netip.Addr][]spurRecord{}
+		}
+		s.records[ip] = append(s.records[ip], spurRecord{known, r.entry()})
+	}
+	return ip.Is4(), known, ""
+}
+
+// add takes one line; of an address that comes twice the later one counts.
+func (f *spurFeed) add(r *spurRaw, o *SpurOptions) (is4 bool, reason string) {
 	switch {
 	case r.IP != "":
 		ip, ok := row.ParseIP(r.IP)
@@ -205,11 +286,11 @@ func (r *spurRaw) entry() *Spur {
 	return s
 }
 
-// Before is what the latest feed that was at hand strictly before an instant
-// says of ip; a feed is at hand from its day's end. known is false if there
-// was no feed yet: the columns are missing then. With a feed and a nil entry
-// Spur does not know the address, which tells something too. The longest
-// network counts where the address has no entry of its own.
+// Before is what was at hand strictly before an instant about ip: the latest
+// feed, which is at hand from its day's end, or a later answer about the address
+// alone. known is false if there was neither: the columns are missing then. With
+// a feed and a nil entry Spur does not know the address, which tells something
+// too. The longest network counts where the address has no entry of its own.
 func (s *SpurFeeds) Before(ip netip.Addr, before time.Time) (entry *Spur, known bool) {
 	ip = ip.Unmap()
 	t := before.Unix()
@@ -217,6 +298,12 @@ func (s *SpurFeeds) Before(ip netip.Addr, before time.Time) (entry *Spur, known 
 		t++
 	}
 	n, _ := slices.BinarySearchFunc(s.feeds, t, func(f spurFeed, t int64) int { return cmp.Compare(f.known, t) })
+	rs := s.records[ip]
+	if k, _ := slices.BinarySearchFunc(rs, t, func(r spurRecord, t int64) int { return cmp.Compare(r.known, t) }); k > 0 {
+		if r := rs[k-1]; n == 0 || r.known >= s.feeds[n-1].known {
+			return r.entry, true
+		}
+	}
 	// Feeds of one day complete each other: IPv4 and IPv6 come apart.
 	for i := n - 1; i >= 0 && s.feeds[i].known == s.feeds[n-1].known; i-- {
 		if e := s.feeds[i].find(ip); e != nil {

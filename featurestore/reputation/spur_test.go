@@ -86,11 +86,13 @@ func FuzzSpur(f *testing.F) {
 	f.Add([]byte(spurLine))
 	f.Add([]byte(`{"network":"2a01:4f8::/32"}`))
 	f.Add([]byte(`{"ip":1}`))
+	f.Add([]byte(`{"fetched_at":"2024-08-10T12:00:00Z","body":{"ip":"5.6.7.8"}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		feed := spurFeed{byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
-		_, reason := feed.add(line, &SpurOptions{})
-		if (reason == "") != (len(feed.byIP)+len(feed.byNet) == 1) {
-			t.Fatalf("%q: %d kept", reason, len(feed.byIP)+len(feed.byNet))
+		feed := spurFeed{dated: true, byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
+		s := SpurFeeds{feeds: []spurFeed{feed}}
+		_, reason := s.line(line, &feed, &SpurOptions{}, func(int64) {})
+		if n := len(feed.byIP) + len(feed.byNet) + len(s.records); (reason == "") != (n == 1) {
+			t.Fatalf("%q: %d kept", reason, n)
 		}
 	})
 }
