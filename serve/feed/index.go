@@ -148,6 +148,18 @@ func (x *Index) ModelVersions() []string {
 	return names
 }
 
+// ExpiresAt is when the last of the feed's scores runs out; the zero time where
+// there are none.
+func (x *Index) ExpiresAt() time.Time {
+	var last time.Time
+	for _, m := range x.metas {
+		if t := time.Unix(m.expiresAt, 0).UTC(); t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
 // Lookup finds an address and decodes its line into l, whose slices it uses
 // again: with room in them it allocates nothing. An IPv4-mapped address is
 // looked up as IPv4. found is false where the feed does not hold the address.

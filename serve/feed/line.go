@@ -83,6 +83,9 @@ type Window struct {
 	Confidence float64   // from this window alone, in [0, 1]
 }
 
+// Expired reports whether the line's score should no longer be used.
+func (l *Line) Expired(now time.Time) bool { return !now.Before(l.ExpiresAt) }
+
 // contributionScale is one over the unit in which a feed keeps contributions.
 const contributionScale = 1e4
 

@@ -61,6 +61,7 @@ func (o *settings) flags() *flag.FlagSet {
 	fs.IntVar(&o.config.Threads, "threads", 0, "threads `N` for a call that scores rows; 0 is all processors")
 	fs.DurationVar(&o.config.Drain, "drain", DefaultDrain, "how long (`TIME`) calls in flight may take once the end is asked for")
 	fs.DurationVar(&o.config.Poll, "poll", DefaultPoll, "how often (`TIME`) the home is looked at for a new feed or champion")
+	fs.StringVar(&o.config.Expired, "expired", ExpiredAuto, "what to do (`HOW`) with scores that have expired: refuse (UNAVAILABLE, reason EXPIRED), mark (answer, with expired set), or auto, which marks simulated data")
 	fs.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `LEVEL` of what is logged: DEBUG, INFO, WARN or ERROR")
 	fs.BoolVar(&o.json, "json", false, "write the event stream to stdout, a JSON object a line")
 	o.policyFlags(fs)

@@ -79,6 +79,7 @@ func (r *ruling) settled(l *feed.Line, d *policy.Decision, check policy.Verifica
 	protect(d, &check)
 	r.claimed(l, &check)
 	s, p := ipScore(l)
+	s.Expired = l.Expired(r.now)
 	s.Verdict = pbVerdict(d.Verdict)
 	s.Decision = p.fill(d, &check, r.appeal)
 	return s

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sluice/featurestore/fault"
 	"sluice/serve/feed"
@@ -16,12 +17,18 @@ type loadedFeed struct {
 	// desc is latest.json's descriptor, or for an older feed what its index
 	// tells.
 	desc feed.Descriptor
+	// expiresAt is when the last of its scores runs out. A feed of none, which
+	// says that nobody is abusive, runs out as one of scores would.
+	expiresAt time.Time
 	// refs counts users, the store among them; the index is closed at 0.
 	refs atomic.Int64
 }
 
 func newLoadedFeed(x *feed.Index, d feed.Descriptor) *loadedFeed {
-	l := &loadedFeed{Index: x, desc: d}
+	l := &loadedFeed{Index: x, desc: d, expiresAt: x.ExpiresAt()}
+	if x.Len() == 0 && !d.GeneratedAt.IsZero() {
+		l.expiresAt = d.GeneratedAt.Add(feed.DefaultTTL)
+	}
 	l.refs.Store(1)
 	return l
 }

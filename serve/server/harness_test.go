@@ -167,7 +167,7 @@ func start(t testing.TB, lines []feed.Line, change ...func(*Config)) *testServer
 		writeFeed(t, home, "2024-08-31", lines)
 	}
 	models := newFakeModels()
-	c := Config{Dir: home, GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", Models: models, Threads: 1, Poll: 20 * time.Millisecond, Drain: 5 * time.Second}
+	c := Config{Dir: home, GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", Models: models, Threads: 1, Poll: 20 * time.Millisecond, Drain: 5 * time.Second, Expired: ExpiredMark}
 	for _, f := range change {
 		f(&c)
 	}

@@ -207,20 +207,26 @@ func (s *Server) readyz(w http.ResponseWriter) {
 		Date         string `json:"date"`
 		Rows         int    `json:"rows"`
 		ModelVersion string `json:"model_version"`
+		ExpireTime   string `json:"expire_time,omitempty"` // of the last of its scores
+		Expired      bool   `json:"expired"`
 	}
 	a := struct {
 		Ready bool      `json:"ready"`
 		Feed  *feedJSON `json:"feed"`
 		Model *string   `json:"model"`
 	}{}
+	now := time.Now()
 	if l, err := s.feeds.acquire(); err == nil {
-		a.Feed = &feedJSON{string(l.Date()), l.Len(), l.desc.ModelVersion}
+		a.Feed = &feedJSON{Date: string(l.Date()), Rows: l.Len(), ModelVersion: l.desc.ModelVersion}
+		if !l.expiresAt.IsZero() {
+			a.Feed.ExpireTime, a.Feed.Expired = l.expiresAt.Format(time.RFC3339), !now.Before(l.expiresAt)
+		}
 		l.release()
 	}
 	if c := s.service.models.Champion(); c != "" {
 		a.Model = &c
 	}
-	a.Ready = a.Feed != nil && !s.draining.Load()
+	a.Ready = s.service.serves(now) && !s.draining.Load()
 	code := http.StatusOK
 	if !a.Ready {
 		code = http.StatusServiceUnavailable

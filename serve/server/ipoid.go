@@ -80,11 +80,21 @@ func (s *service) ipoid(w http.ResponseWriter, r *http.Request) {
 	check := rule.check(r.Context(), ip, "")
 	a := ipoidLine{IP: ip.String(), Types: none, Risks: none, Behaviors: none, Proxies: none, Tunnels: none}
 	var score *pb.IpScore
-	if found {
+	stale := found && s.refusesLine(line, rule.now)
+	if found && !stale {
 		a.LastUpdated, a.Line = line.AsOf, line.AppendJSON(nil)
 		score = rule.score(line, check)
 	} else if score = rule.spoken(ip, check); score != nil {
 		a.LastUpdated = l.desc.GeneratedAt
+	}
+	switch {
+	case score != nil:
+	case stale:
+		writeError(w, r, errExpired("", ip, line.ExpiresAt))
+		return
+	case s.refusesFeed(l, rule.now):
+		writeError(w, r, errExpiredFeed("", l))
+		return
 	}
 	if score == nil {
 		if o, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {

@@ -33,24 +33,33 @@ type service struct {
 	metrics *metrics
 	rulings *rulings
 	layout  atomic.Pointer[layout] // of the last ScoreRows: callers repeat themselves
+
+	refuseExpired atomic.Bool
 }
 
 var linePool = sync.Pool{New: func() any { return new(feed.Line) }}
 
 // lookup finds one address in a feed, or among what people said; check tells
-// whether it is a crawler.
-func (l *loadedFeed) lookup(r *ruling, ip netip.Addr, check policy.Verification) (*pb.IpScore, error) {
+// whether it is a crawler. field is the request's, where it names several.
+func (s *service) lookup(l *loadedFeed, r *ruling, field string, ip netip.Addr, check policy.Verification) (*pb.IpScore, error) {
 	line := linePool.Get().(*feed.Line)
 	defer linePool.Put(line)
 	found, err := l.Lookup(ip, line)
 	if err != nil {
 		return nil, err
 	}
-	if found {
+	stale := found && s.refusesLine(line, r.now)
+	if found && !stale {
 		return r.score(line, check), nil
 	}
-	if s := r.spoken(ip, check); s != nil {
-		return s, nil
+	if a := r.spoken(ip, check); a != nil {
+		return a, nil
+	}
+	switch {
+	case stale:
+		return nil, errExpired(field, ip, line.ExpiresAt)
+	case s.refusesFeed(l, r.now):
+		return nil, errExpiredFeed(field, l)
 	}
 	return nil, errUnknownIP(ip, l.Date())
 }
@@ -74,7 +83,7 @@ func (s *service) GetIpScore(ctx context.Context, q *pb.GetIpScoreRequest) (*pb.
 	}
 	defer l.release()
 	r := s.rulings.at(time.Now())
-	return l.lookup(&r, ip, r.check(ctx, ip, q.GetUserAgent()))
+	return s.lookup(l, &r, "", ip, r.check(ctx, ip, q.GetUserAgent()))
 }
 
 // BatchGetIpScores gives the stored scores of many addresses, or an error.
@@ -100,7 +109,7 @@ func (s *service) BatchGetIpScores(ctx context.Context, q *pb.BatchGetIpScoresRe
 	r := s.rulings.at(time.Now())
 	a := &pb.BatchGetIpScoresResponse{IpScores: make([]*pb.IpScore, len(ips))}
 	for i, ip := range ips {
-		if a.IpScores[i], err = l.lookup(&r, ip, r.check(ctx, ip, "")); err != nil {
+		if a.IpScores[i], err = s.lookup(l, &r, indexed("names", i), ip, r.check(ctx, ip, "")); err != nil {
 			if fault.Is(err, fault.NotFound) {
 				err = fault.Field(fault.NotFound, indexed("names", i), "%w; LookupIps answers for each address alone", err)
 			}
@@ -142,11 +151,11 @@ func (s *service) LookupIps(ctx context.Context, q *pb.LookupIpsRequest) (*pb.Lo
 		a.Results[i] = r
 		err := wrong[i]
 		if err == nil {
-			r.IpScore, err = l.lookup(&rule, ips[i], checks[i])
+			r.IpScore, err = s.lookup(l, &rule, "", ips[i], checks[i])
 		}
 		if err != nil {
 			r.Status = toStatus(err).Proto()
-			if codes.Code(r.Status.GetCode()) != codes.NotFound && codes.Code(r.Status.GetCode()) != codes.InvalidArgument {
+			if code := codes.Code(r.Status.GetCode()); code != codes.NotFound && code != codes.InvalidArgument && !isExpired(err) {
 				return nil, err // damaged data is not about this one address
 			}
 		}
@@ -203,6 +212,9 @@ func (s *service) ListIpScores(ctx context.Context, q *pb.ListIpScoresRequest) (
 	line := linePool.Get().(*feed.Line)
 	defer linePool.Put(line)
 	r := s.rulings.at(time.Now())
+	if s.refusesFeed(l, r.now) {
+		return nil, errExpiredFeed("", l)
+	}
 	c := l.Cursor(from)
 	for seen := 0; c.Next(line); seen++ {
 		if len(a.IpScores) == size || seen == maxScan {
@@ -211,6 +223,9 @@ func (s *service) ListIpScores(ctx context.Context, q *pb.ListIpScoresRequest) (
 		}
 		if seen%4096 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if s.refusesLine(line, r.now) {
+			continue
 		}
 		d := r.settle(line)
 		if match(line) {
@@ -244,11 +259,17 @@ func (s *service) GetPrefixScores(ctx context.Context, q *pb.GetPrefixScoresRequ
 	defer linePool.Put(line)
 	last := lastAddr(p)
 	r := s.rulings.at(time.Now())
+	if s.refusesFeed(l, r.now) {
+		return nil, errExpiredFeed("", l)
+	}
 	c := l.Cursor(p.Addr())
 	sub := p.Addr().Is6() && p.Bits() < 64
 	for seen := 0; c.Next(line) && line.IP.Compare(last) <= 0; seen++ {
 		if seen%4096 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if s.refusesLine(line, r.now) {
+			continue
 		}
 		d := r.settle(line)
 		count(a.RollUp, line)

@@ -114,7 +114,9 @@ func (s *Server) serveProbes() *http.Server {
 }
 
 // ready reports whether stored scores can be answered.
-func (s *Server) ready() bool { return s.feeds.current.Load() != nil && !s.draining.Load() }
+func (s *Server) ready() bool {
+	return s.service.serves(time.Now()) && !s.draining.Load()
+}
 
 // HealthAddr is the address of the port for probes, or "".
 func (s *Server) HealthAddr() string {

@@ -57,7 +57,7 @@ func TestHealth(t *testing.T) {
 	// The feed comes, and with it readiness.
 	writeFeed(t, s.home, "2024-08-31", someLines(2))
 	check("sluice.v1.ScoreService", healthpb.HealthCheckResponse_SERVING)
-	if code, _, body := s.rest(t, "GET", "/readyz", ""); code != 200 || strings.TrimSpace(body) != `{"ready":true,"feed":{"date":"2024-08-31","rows":4,"model_version":"2024-08-0123456789ab"},"model":"2024-08-0123456789ab"}` {
+	if code, _, body := s.rest(t, "GET", "/readyz", ""); code != 200 || strings.TrimSpace(body) != `{"ready":true,"feed":{"date":"2024-08-31","rows":4,"model_version":"2024-08-0123456789ab","expire_time":"2024-09-08T00:00:00Z","expired":true},"model":"2024-08-0123456789ab"}` {
 		t.Error(code, body)
 	}
 }
@@ -326,6 +326,7 @@ func TestNewRefuses(t *testing.T) {
 		{Config{Dir: home, HTTP: "0.0.0.0:0"}, fault.Usage, "--http 0.0.0.0:0 would be reachable from other machines; listen on 127.0.0.1 or [::1], or give a token file with --tokens"},
 		{Config{Dir: home, GRPC: ":0"}, fault.Usage, "--grpc :0 would be reachable"},
 		{Config{Dir: home, GRPC: "example.org:1"}, fault.Usage, "--grpc example.org:1 would be reachable"},
+		{Config{Dir: home, Expired: "never"}, fault.Usage, `--expired "never": want auto, refuse or mark`},
 		{Config{Dir: home, GRPC: "9090"}, fault.Usage, `--grpc "9090": want HOST:PORT`},
 		{Config{Dir: home, GRPC: taken.Addr().String(), HTTP: "127.0.0.1:0"}, fault.Conflict, "can't be listened on"},
 		{Config{Dir: home, GRPC: "127.0.0.1:0", HTTP: taken.Addr().String()}, fault.Conflict, "can't be listened on"},

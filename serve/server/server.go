@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,9 @@ type Config struct {
 	Events  func(Event)   // nil: nobody listens; called from one goroutine at a time
 	Models  Models        // nil: the versions of the home's registry
 	Rows    RowSource     // nil: the home's feature store
+
+	// Expired is ExpiredAuto, which is the default, ExpiredRefuse or ExpiredMark.
+	Expired string
 
 	Policy   policy.Files    // what people say beside the model; read again when it changes
 	Appeal   string          // how to ask for another decision; stands in the answer for a listed address
@@ -131,6 +135,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	if c.Connections == 0 {
 		c.Connections = DefaultConnections
+	}
+	if c.Expired = orDefault(c.Expired, ExpiredAuto); !slices.Contains([]string{ExpiredAuto, ExpiredRefuse, ExpiredMark}, c.Expired) {
+		return nil, fault.Field(fault.Usage, "expired", "--expired %q: want %s, %s or %s", c.Expired, ExpiredAuto, ExpiredRefuse, ExpiredMark)
 	}
 	s := &Server{config: c, log: c.Log, feeds: newFeedStore(c.Dir), local: newCaller("local", c.Limits), lastErrors: map[string]string{}}
 	var err error
@@ -280,6 +287,7 @@ func (s *Server) refresh(ctx context.Context) {
 	}
 	s.reloaded("feed", changed, err)
 	if changed {
+		s.setExpiry()
 		if l, err := s.feeds.acquire(); err == nil {
 			s.config.Events(Event{Feed: &FeedEvent{Date: string(l.Date()), Rows: l.Len(), ModelVersion: l.desc.ModelVersion}})
 			l.release()
@@ -316,7 +324,7 @@ func (s *Server) refresh(ctx context.Context) {
 		return healthpb.HealthCheckResponse_NOT_SERVING
 	}
 	s.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
-	s.health.SetServingStatus(pb.ScoreService_ServiceDesc.ServiceName, state(s.feeds.current.Load() != nil))
+	s.health.SetServingStatus(pb.ScoreService_ServiceDesc.ServiceName, state(s.service.serves(time.Now())))
 	s.health.SetServingStatus(inference.GRPCInferenceService_ServiceDesc.ServiceName, state(s.service.models.Champion() != ""))
 }
 

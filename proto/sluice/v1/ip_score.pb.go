@@ -165,7 +165,10 @@ type IpScore struct {
 	// After this instant the score should no longer be used.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// What holds, why, since when, until when, and how to ask for something else.
-	Decision      *Decision `protobuf:"bytes,10,opt,name=decision,proto3" json:"decision,omitempty"`
+	Decision *Decision `protobuf:"bytes,10,opt,name=decision,proto3" json:"decision,omitempty"`
+	// Whether expire_time had passed when this was answered. Only a service that
+	// was told to answer with old scores sets it; others refuse them.
+	Expired       bool `protobuf:"varint,11,opt,name=expired,proto3" json:"expired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -268,6 +271,13 @@ func (x *IpScore) GetDecision() *Decision {
 		return x.Decision
 	}
 	return nil
+}
+
+func (x *IpScore) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
 }
 
 // What holds for an address, and what it rests on. Decided anew for each
@@ -624,7 +634,7 @@ var File_sluice_v1_ip_score_proto protoreflect.FileDescriptor
 
 const file_sluice_v1_ip_score_proto_rawDesc = "" +
 	"\n" +
-	"\x18sluice/v1/ip_score.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x03\n" +
+	"\x18sluice/v1/ip_score.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x03\n" +
 	"\aIpScore\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\x12\x1e\n" +
@@ -639,7 +649,8 @@ const file_sluice_v1_ip_score_proto_rawDesc = "" +
 	"\vexpire_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12/\n" +
 	"\bdecision\x18\n" +
-	" \x01(\v2\x13.sluice.v1.DecisionR\bdecision\"\xa0\x03\n" +
+	" \x01(\v2\x13.sluice.v1.DecisionR\bdecision\x12\x18\n" +
+	"\aexpired\x18\v \x01(\bR\aexpired\"\xa0\x03\n" +
 	"\bDecision\x12,\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x12.sluice.v1.VerdictR\averdict\x12*\n" +
 	"\x06scored\x18\x02 \x01(\x0e2\x12.sluice.v1.VerdictR\x06scored\x121\n" +

@@ -280,8 +280,9 @@ type LookupIpResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The address as the request wrote it.
 	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	// OK (code 0), NOT_FOUND where the feed does not hold the address, or
-	// INVALID_ARGUMENT where it is no address.
+	// OK (code 0), NOT_FOUND where the feed does not hold the address,
+	// INVALID_ARGUMENT where it is no address, or UNAVAILABLE with the reason
+	// EXPIRED where its score has run out.
 	Status *status.Status `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	// The score; present where the status is OK.
 	IpScore       *IpScore `protobuf:"bytes,3,opt,name=ip_score,json=ipScore,proto3" json:"ip_score,omitempty"`

@@ -49,7 +49,7 @@ const (
 // from the closed list below) and, for a wrong argument, a BadRequest that
 // names the field. Reasons: INVALID, NOT_FOUND, UNAVAILABLE, UNSUPPORTED,
 // EXHAUSTED, CONFLICT, ALREADY_EXISTS, CORRUPT, VERSION, DENIED,
-// UNAUTHENTICATED, INTERRUPTED, NO_ROUTE (no such path or method), UNKNOWN. Over
+// UNAUTHENTICATED, INTERRUPTED, EXPIRED, NO_ROUTE (no such path or method), UNKNOWN. Over
 // REST the same Status is the body, and the HTTP status follows its code.
 //
 // An address is written as an IPv4 or IPv6 literal. An IPv4-mapped IPv6
@@ -58,7 +58,10 @@ const (
 //
 // While no feed is loaded every call on stored scores answers UNAVAILABLE.
 // NOT_FOUND always means that the loaded feed does not hold the address and
-// that no override speaks of it.
+// that no override speaks of it. A score whose expire_time has passed is
+// UNAVAILABLE with the reason EXPIRED, and so is every address once all scores
+// of the feed have expired; lists leave out single scores that have. A service
+// may be told to answer with old scores, which then have expired set.
 //
 // Verdicts are what holds: overrides and the ranges of crawlers are applied to
 // each answer, and its decision shows them. Feeds themselves, as files, hold
@@ -268,7 +271,7 @@ func (c *scoreServiceClient) GetModelVersion(ctx context.Context, in *GetModelVe
 // from the closed list below) and, for a wrong argument, a BadRequest that
 // names the field. Reasons: INVALID, NOT_FOUND, UNAVAILABLE, UNSUPPORTED,
 // EXHAUSTED, CONFLICT, ALREADY_EXISTS, CORRUPT, VERSION, DENIED,
-// UNAUTHENTICATED, INTERRUPTED, NO_ROUTE (no such path or method), UNKNOWN. Over
+// UNAUTHENTICATED, INTERRUPTED, EXPIRED, NO_ROUTE (no such path or method), UNKNOWN. Over
 // REST the same Status is the body, and the HTTP status follows its code.
 //
 // An address is written as an IPv4 or IPv6 literal. An IPv4-mapped IPv6
@@ -277,7 +280,10 @@ func (c *scoreServiceClient) GetModelVersion(ctx context.Context, in *GetModelVe
 //
 // While no feed is loaded every call on stored scores answers UNAVAILABLE.
 // NOT_FOUND always means that the loaded feed does not hold the address and
-// that no override speaks of it.
+// that no override speaks of it. A score whose expire_time has passed is
+// UNAVAILABLE with the reason EXPIRED, and so is every address once all scores
+// of the feed have expired; lists leave out single scores that have. A service
+// may be told to answer with old scores, which then have expired set.
 //
 // Verdicts are what holds: overrides and the ranges of crawlers are applied to
 // each answer, and its decision shows them. Feeds themselves, as files, hold

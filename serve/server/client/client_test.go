@@ -188,7 +188,7 @@ func TestToken(t *testing.T) {
 	if err := os.WriteFile(tokens, []byte("job score,feed token-0123456789ab\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(context.Background(), server.Config{Dir: home, GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", Tokens: tokens})
+	s, err := server.New(context.Background(), server.Config{Dir: home, GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", Tokens: tokens, Expired: server.ExpiredMark})
 	if err != nil {
 		t.Fatal(err)
 	}

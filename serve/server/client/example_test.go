@@ -120,7 +120,7 @@ func publish(home string, d feed.Date, lines []feed.Line) error {
 
 // run starts a service; stop ends it.
 func run(home, addr string) (at string, stop func() error, err error) {
-	s, err := server.New(context.Background(), server.Config{Dir: home, GRPC: addr, HTTP: "127.0.0.1:0", Poll: 10 * time.Millisecond, Drain: time.Second})
+	s, err := server.New(context.Background(), server.Config{Dir: home, GRPC: addr, HTTP: "127.0.0.1:0", Poll: 10 * time.Millisecond, Drain: time.Second, Expired: server.ExpiredMark})
 	if err != nil {
 		return "", nil, err
 	}
