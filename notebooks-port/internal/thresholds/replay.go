@@ -158,43 +158,66 @@ func (r *Result) replay(ctx context.Context, store *study.Rows, list *listFile) 
 	if err != nil {
 		return err
 	}
-	visitors := map[netip.Addr]*visitor{}
-	err = store.Store.ScanMonth(r.Test, true, func(x *row.Row) error {
-		if err := ctx.Err(); err != nil {
-			return fault.As(fault.Interrupted, err)
-		}
-		v := visitors[x.IP]
-		if v == nil {
-			v = &visitor{stopped: make([]float64, numEffects+len(multiples))}
-			visitors[x.IP] = v
-		}
-		n := x.Values[columns.RequestCount]
-		v.requests += n
-		if s := n * x.Values[columns.SpiderRatio]; s == s {
-			v.spider += s
-		}
-		v.label = max(v.label, x.Label) // unknown, false, true
-		v.stopped[live] += r.stoppedLive(n, x.Values[columns.ResponseSizeMean])
-		if r.Limit == nil {
-			return nil
-		}
-		for k, times := range multiples {
-			over := 0.0
-			for _, h := range x.Hours {
-				over += max(0, float64(h.Requests)-math.Ceil(r.Limit.PerSecond*times*3600))
-			}
-			v.stopped[numEffects+k] += over
-			if times == 1 && covers(listed, x.IP) {
-				v.stopped[limitedList] += over
-			}
-		}
-		return nil
-	})
+	// What a limit for everyone would take of readers is judged on the months
+	// that the thresholds were fitted on.
+	before, err := r.visit(ctx, store, r.Train, nil)
 	if err != nil {
 		return err
 	}
-	r.effects(visitors)
+	visitors, err := r.visit(ctx, store, []row.Month{r.Test}, listed)
+	if err != nil {
+		return err
+	}
+	r.effects(sum(before), sum(visitors))
 	return nil
+}
+
+// visit scans months for what each measure stops of each address.
+func (r *Result) visit(ctx context.Context, store *study.Rows, months []row.Month, listed []netip.Prefix) (map[netip.Addr]*visitor, error) {
+	visitors := map[netip.Addr]*visitor{}
+	for _, m := range months {
+		err := store.Store.ScanMonth(m, true, func(x *row.Row) error {
+			if err := ctx.Err(); err != nil {
+				return fault.As(fault.Interrupted, err)
+			}
+			v := visitors[x.IP]
+			if v == nil {
+				v = &visitor{stopped: make([]float64, numEffects+len(multiples))}
+				visitors[x.IP] = v
+			}
+			n := x.Values[columns.RequestCount]
+			v.requests += n
+			if s := n * x.Values[columns.SpiderRatio]; s == s {
+				v.spider += s
+			}
+			v.label = max(v.label, x.Label) // unknown, false, true
+			v.stopped[live] += r.stoppedLive(n, x.Values[columns.ResponseSizeMean])
+			if r.Limit == nil {
+				return nil
+			}
+			for k, times := range multiples {
+				over := overLimit(x.Hours, r.Limit.PerSecond*times)
+				v.stopped[numEffects+k] += over
+				if times == 1 && covers(listed, x.IP) {
+					v.stopped[limitedList] += over
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return visitors, nil
+}
+
+// overLimit is how many requests exceed a rate, counted by whole hours.
+func overLimit(hours []row.HourCount, perSecond float64) float64 {
+	over, allowed := 0.0, math.Ceil(perSecond*3600)
+	for _, h := range hours {
+		over += max(0, float64(h.Requests)-allowed)
+	}
+	return over
 }
 
 // covers reports whether one of the sorted prefixes, which don't overlap, holds
@@ -229,50 +252,67 @@ func (r *Result) stoppedLive(n, size float64) float64 {
 	return max(0, n-math.Ceil(from))
 }
 
-// effects sums visitors up, in the order of addresses so that sums don't depend
-// on a map's.
-func (r *Result) effects(visitors map[netip.Addr]*visitor) {
+// sums are what each measure stops of all visitors.
+type sums struct {
+	stopped    []pipeline.Stopped
+	ofReported []float64
+	reported   float64 // requests of reported addresses
+	readers    float64 // and of readers
+}
+
+// sum adds visitors up, in the order of addresses, so that sums don't depend on
+// a map's.
+func sum(visitors map[netip.Addr]*visitor) sums {
 	ips := make([]netip.Addr, 0, len(visitors))
-	var reported, readers float64
-	for ip, v := range visitors {
+	for ip := range visitors {
 		ips = append(ips, ip)
-		switch crawler := v.requests > 0 && v.spider >= v.requests/2; {
-		case v.label == row.True:
-			reported += v.requests
-		case v.label == row.False && !crawler:
-			readers += v.requests
-		}
 	}
 	slices.SortFunc(ips, netip.Addr.Compare)
-	sums := make([]pipeline.Stopped, numEffects+len(multiples))
-	ofReported := make([]float64, len(sums))
+	n := numEffects + len(multiples)
+	out := sums{stopped: make([]pipeline.Stopped, n), ofReported: make([]float64, n)}
 	for _, ip := range ips {
 		v := visitors[ip]
-		for k := range sums {
-			count(&sums[k], v, v.stopped[k])
+		switch crawler := v.spider >= v.requests/2; {
+		case v.label == row.True:
+			out.reported += v.requests
+		case v.label == row.False && !crawler:
+			out.readers += v.requests
+		}
+		for k := range n {
+			count(&out.stopped[k], v, v.stopped[k])
 			if v.label == row.True {
-				ofReported[k] += v.stopped[k]
+				out.ofReported[k] += v.stopped[k]
 			}
 		}
 	}
-	sums[live].Name, sums[limitedList].Name = "thresholds, judged live", "the list, limited"
-	r.Effects = append(r.Effects, Effect{sums[live], "requests after the thresholds are passed, in each window anew"})
+	return out
+}
+
+// ofReaders is the share of the readers' requests that measure k takes.
+func (s *sums) ofReaders(k int) float64 {
+	if s.readers == 0 {
+		return 0
+	}
+	return float64(s.stopped[k].ReaderRequests) / s.readers
+}
+
+// effects are those of the test month; before is the training months.
+func (r *Result) effects(before, s sums) {
+	s.stopped[live].Name, s.stopped[limitedList].Name = "thresholds, judged live", "the list, limited"
+	r.Effects = append(r.Effects, Effect{s.stopped[live], "requests after the thresholds are passed, in each window anew"})
 	if r.Limit == nil {
 		return
 	}
-	r.Effects = append(r.Effects, Effect{sums[limitedList], "its addresses' requests above " + r.Limit.text() + ", counted by the hour: the least that a shorter period would stop"})
+	r.Effects = append(r.Effects, Effect{s.stopped[limitedList], "its addresses' requests above " + r.Limit.text() + ", counted by the hour: the least that a shorter period would stop"})
 	for k, times := range multiples {
-		s := Sweep{Times: times, PerSecond: r.Limit.PerSecond * times, Stopped: sums[numEffects+k]}
-		if reported > 0 {
-			s.OfReported = ofReported[numEffects+k] / reported
+		x := Sweep{Times: times, PerSecond: r.Limit.PerSecond * times, Stopped: s.stopped[numEffects+k], Before: before.ofReaders(numEffects + k), OfReaders: s.ofReaders(numEffects + k)}
+		if s.reported > 0 {
+			x.OfReported = s.ofReported[numEffects+k] / s.reported
 		}
-		if readers > 0 {
-			s.OfReaders = float64(s.ReaderRequests) / readers
-		}
-		r.Sweep = append(r.Sweep, s)
-		if r.Everyone == nil && s.OfReaders <= r.MaxReaders {
-			r.Everyone = limitAt(s.PerSecond, r.Limit.WindowHours)
-			e := Effect{s.Stopped, "every address's requests above " + r.Everyone.text() + ", counted by the hour"}
+		r.Sweep = append(r.Sweep, x)
+		if r.Everyone == nil && x.Before <= r.MaxReaders {
+			r.Everyone = limitAt(x.PerSecond, r.Limit.WindowHours)
+			e := Effect{x.Stopped, "every address's requests above " + r.Everyone.text() + ", counted by the hour"}
 			e.Name = "a limit for everyone"
 			r.Effects = append(r.Effects, e)
 		}

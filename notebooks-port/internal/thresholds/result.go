@@ -28,7 +28,8 @@ type Result struct {
 	// Limit is null where request_count's threshold is none from above.
 	Limit *Limit `json:"limit"`
 	// Everyone is the least limit for everyone that stops at most MaxReaders of
-	// the readers' requests; null where none that was tried does.
+	// the readers' requests in the training months; null where none that was
+	// tried does.
 	Everyone   *Limit           `json:"limit_for_everyone"`
 	MaxReaders float64          `json:"max_readers"`
 	List       List             `json:"list"`
@@ -94,6 +95,8 @@ type Sweep struct {
 	Times     float64 `json:"times_the_proposal"`
 	PerSecond float64 `json:"requests_per_second"`
 	pipeline.Stopped
+	// Before is OfReaders in the training months.
+	Before     float64 `json:"share_of_reader_requests_in_training_months"`
 	OfReported float64 `json:"share_of_reported_requests"`
 	OfReaders  float64 `json:"share_of_reader_requests"`
 }

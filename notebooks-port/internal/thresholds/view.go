@@ -176,19 +176,19 @@ func (r *Result) effectBlocks() []page.Block {
 		X:    chart.Axis{Label: "requests a second", Log: true}, Y: chart.Axis{Label: "share of their requests stopped", Min: 0, Max: 1, Percent: true},
 	}
 	a, b := chart.Series{Name: "of reported addresses", Colour: 2, Dots: true}, chart.Series{Name: "of readers", Colour: 1, Dots: true}
-	data := page.NewTable("A limit for everyone, by its height, measured by the hour", "#Times the thresholds' rate", "#Requests a second", "#Requests stopped", "#Of reported addresses' requests", "#Of readers' requests", "#Addresses", "#Reported", "#Readers", "#Crawlers")
+	data := page.NewTable("A limit for everyone, by its height, measured by the hour", "#Times the thresholds' rate", "#Requests a second", "#Of readers' requests in the training months", "#Requests stopped", "#Of reported addresses' requests", "#Of readers' requests", "#Addresses", "#Reported", "#Readers", "#Crawlers")
 	for _, s := range r.Sweep {
 		a.Points = append(a.Points, chart.Point{X: s.PerSecond, Y: s.OfReported})
 		b.Points = append(b.Points, chart.Point{X: s.PerSecond, Y: s.OfReaders})
-		data.Add(words.Rounded(s.Times), words.Rounded(s.PerSecond), words.Count(s.Requests), words.Percent(s.OfReported), words.Percent(s.OfReaders), words.Count(s.Addresses), words.Count(s.Reported), words.Count(s.Readers), words.Count(s.Crawlers))
+		data.Add(words.Rounded(s.Times), words.Rounded(s.PerSecond), words.Percent(s.Before), words.Count(s.Requests), words.Percent(s.OfReported), words.Percent(s.OfReaders), words.Count(s.Addresses), words.Count(s.Reported), words.Count(s.Readers), words.Count(s.Crawlers))
 		if r.Everyone != nil && s.PerSecond == r.Everyone.PerSecond {
 			data.Mark()
 		}
 	}
 	line.Series = []chart.Series{a, b}
-	text := fmt.Sprintf("None of the limits that were tried takes at most %s of the readers' requests, so there should be none for everyone.", words.Percent(r.MaxReaders))
+	text := fmt.Sprintf("None of the limits that were tried takes at most %s of the readers' requests in the training months, so there should be none for everyone.", words.Percent(r.MaxReaders))
 	if r.Everyone != nil {
-		text = fmt.Sprintf("The least limit for everyone that takes at most %s of the readers' requests is **%s**, %s times the thresholds' rate: a count over hours says little about what a person may do in minutes.", words.Percent(r.MaxReaders), r.Everyone.text(), words.Rounded(r.Everyone.PerSecond/r.Limit.PerSecond))
+		text = fmt.Sprintf("The least limit for everyone that takes at most %s of the readers' requests in the training months is **%s**, %s times the thresholds' rate: a count over hours says little about what a person may do in minutes.", words.Percent(r.MaxReaders), r.Everyone.text(), words.Rounded(r.Everyone.PerSecond/r.Limit.PerSecond))
 	}
 	return append(out, page.Paragraph(text), page.Figure{SVG: line.SVG(), Caption: "What a limit for everyone would take."}, data)
 }
