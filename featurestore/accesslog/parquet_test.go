@@ -89,9 +89,20 @@ func scanned(t testing.TB, path string, o Options, workers int, only webrequest.
 	}
 	var mu sync.Mutex
 	var out []string
-	if err := l.Scan(t.Context(), workers, func(_ int, r *webrequest.Request) error {
+	type numbered struct {
+		worker int
+		id     uint32
+	}
+	agents := map[numbered]string{} // a worker's number means one agent
+	if err := l.Scan(t.Context(), workers, func(worker int, r *webrequest.Request) error {
 		s := rendered(*r)
 		mu.Lock()
+		if k := (numbered{worker, r.UserAgentID}); k.id != 0 {
+			if a, ok := agents[k]; ok && a != r.UserAgent {
+				t.Errorf("user agent %d of worker %d is %q and %q", k.id, worker, a, r.UserAgent)
+			}
+			agents[k] = strings.Clone(r.UserAgent)
+		}
 		out = append(out, s)
 		mu.Unlock()
 		return nil
@@ -106,7 +117,8 @@ func scanned(t testing.TB, path string, o Options, workers int, only webrequest.
 }
 
 func rendered(r webrequest.Request) string {
-	r.Available = 0 // the JSON log may have other fields
+	r.Available = 0   // the JSON log may have other fields
+	r.UserAgentID = 0 // lines are not numbered
 	return fmt.Sprintf("%+v", r)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"strconv"
 
@@ -132,7 +133,7 @@ type (
 	}
 )
 
-// cursor goes through one column of one row group, row by row.
+// cursor goes through one column of one row group, some rows at a time.
 type cursor struct {
 	tableField
 	pages      parquet.Pages
@@ -144,8 +145,16 @@ type cursor struct {
 	index      []int32 // into dict, where the page has one
 	dict       *values
 	of         parquet.Dictionary
+	known      [][]byte // the dictionary's texts
 	times      []knownTime
 	ips        []knownIP
+	numbered   *uint32 // values of dictionaries so far, where they are numbered
+	first      uint32  // number of the dictionary's first value; 0 for none
+
+	// Of the rows that fill made ready.
+	texts   [][]byte // nil for a null, and for a size that is a number
+	at      []int32  // of each value in its page or dictionary; -1 for a null
+	scratch []byte
 }
 
 func (c *cursor) close() {
@@ -202,7 +211,17 @@ func (c *cursor) take(p parquet.Page) error {
 		if err := c.dict.set(c.kind, d.Len(), d.Page().Data()); err != nil {
 			return err
 		}
-		c.times, c.ips = nil, nil
+		c.times, c.ips, c.known = nil, nil, nil
+		if c.kind == parquet.ByteArray {
+			c.known = make([][]byte, c.dict.n)
+			for i := range c.known {
+				c.known[i], _ = c.dict.text(i, nil)
+			}
+		}
+		if c.first = 0; c.numbered != nil && uint64(*c.numbered)+uint64(c.dict.n) < math.MaxUint32 {
+			c.first = *c.numbered + 1
+			*c.numbered += uint32(c.dict.n)
+		}
 		switch c.column {
 		case colDT:
 			c.times = make([]knownTime, c.dict.n)
@@ -224,23 +243,96 @@ func (c *cursor) take(p parquet.Page) error {
 	return nil
 }
 
-// step goes to the next row: where its value is, or nil for a null. at is an
-// index into v, and into what is known of a dictionary's values where c.dict
-// is v.
-func (c *cursor) step() (v *values, at int, err error) {
+// ready gives how many rows are left in the page, turning it if none are.
+func (c *cursor) ready() (int, error) {
 	if c.row == c.rows {
 		if err := c.turn(); err != nil {
-			return nil, 0, fmt.Errorf("column %s: %w", c.name, err)
+			return 0, fmt.Errorf("column %s: %w", c.name, err)
 		}
 	}
-	c.row++
-	if c.definition != nil && c.definition[c.row-1] != c.levels {
-		return nil, 0, nil
+	return c.rows - c.row, nil
+}
+
+// fill makes the next n rows ready, which must lie in the page.
+func (c *cursor) fill(n int) {
+	c.at = c.at[:0]
+	if c.definition == nil {
+		c.at = c.places(n)
+	} else {
+		for _, level := range c.definition[c.row : c.row+n] {
+			if level != c.levels {
+				c.at = append(c.at, -1)
+				continue
+			}
+			at := int32(c.next)
+			if c.dict != nil {
+				at = c.index[c.next]
+			}
+			c.next++
+			c.at = append(c.at, at)
+		}
 	}
-	at = c.next
-	c.next++
+	c.row += n
+	c.texts = c.texts[:0]
+	switch {
+	case c.known != nil && c.dict != nil:
+		for _, at := range c.at {
+			var t []byte
+			if at >= 0 {
+				t = c.known[at]
+			}
+			c.texts = append(c.texts, t)
+		}
+	case c.kind == parquet.ByteArray:
+		for _, at := range c.at {
+			var t []byte
+			if at >= 0 {
+				from, to := c.own.offsets[at], c.own.offsets[at+1]
+				t = c.own.data[from:to:to]
+			}
+			c.texts = append(c.texts, t)
+		}
+	default:
+		c.numbers()
+	}
+}
+
+// places are where the next n values of a column without nulls lie.
+func (c *cursor) places(n int) []int32 {
+	from := c.next
+	c.next += n
 	if c.dict != nil {
-		return c.dict, int(c.index[at]), nil
+		return append(c.at, c.index[from:c.next]...)
 	}
-	return &c.own, at, nil
+	for i := range n {
+		c.at = append(c.at, int32(from+i))
+	}
+	return c.at
+}
+
+var bitTexts = [2][]byte{[]byte("0"), []byte("1")}
+
+// numbers writes numbers as texts, but for sizes, which are most often numbers.
+func (c *cursor) numbers() {
+	v := c.values()
+	c.scratch = c.scratch[:0]
+	for _, at := range c.at {
+		var t []byte
+		switch {
+		case at < 0, c.kind == parquet.Int96, c.column == colSize && c.kind == parquet.Int64 && v.i64[at] >= 0:
+		case c.kind == parquet.Boolean:
+			t = bitTexts[v.bits[at>>3]>>(at&7)&1]
+		default:
+			t, c.scratch = v.text(int(at), c.scratch)
+		}
+		c.texts = append(c.texts, t)
+	}
+}
+
+// values are those that at points into.
+func (c *cursor) values() *values {
+	if c.dict != nil {
+		return c.dict
+	}
+	return &c.own
 }

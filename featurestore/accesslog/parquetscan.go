@@ -114,6 +114,7 @@ type tableScan struct {
 	each    func(int, *webrequest.Request) error
 	record  record
 	cursors []cursor
+	agents  uint32 // how many values the dictionaries of user agents had so far
 }
 
 func (s *tableScan) close() {
@@ -143,109 +144,128 @@ func (s *tableScan) group(ctx context.Context, b *block, g parquet.RowGroup, num
 			return damaged(", column "+f.name, err)
 		}
 		c := cursor{tableField: f}
+		if f.column == colUserAgent {
+			c.numbered = &s.agents
+		}
 		if err := guard(func() error { c.pages = g.ColumnChunks()[f.leaf].Pages(); return nil }); err != nil {
 			return damaged(", column "+f.name, err)
 		}
 		s.cursors = append(s.cursors, c)
 	}
 	trusted := l.table.only != 0
-	var req webrequest.Request
-	for i := range rows {
-		if i&1023 == 0 && ctx.Err() != nil {
+	req := webrequest.Request{Available: l.chosen.available}
+	for done := int64(0); done < rows; {
+		if ctx.Err() != nil {
 			return nil
 		}
-		req = webrequest.Request{Available: l.chosen.available}
-		reason, err := s.row(&req)
-		if err != nil {
-			return damaged("", err)
+		n := min(tableBatch, int(rows-done))
+		for i := range s.cursors {
+			left, err := s.cursors[i].ready()
+			if err != nil {
+				return damaged("", err)
+			}
+			n = min(n, left)
 		}
-		if trusted && req.Nulls&l.table.complete != 0 {
-			return damaged("", errors.New("a column that it says has no nulls has one"))
+		for i := range s.cursors {
+			s.cursors[i].fill(n)
 		}
-		b.lines++
-		if reason != Accepted {
-			s.reject(b, b.line+i, reason)
-			continue
+		for i := range n {
+			reason := s.row(&req, i)
+			if trusted && req.Nulls&l.table.complete != 0 {
+				return damaged("", errors.New("a column that it says has no nulls has one"))
+			}
+			b.lines++
+			if reason != Accepted {
+				s.reject(b, b.line+done+int64(i), reason)
+				continue
+			}
+			b.meet(req.Time)
+			if err := s.each(s.worker, &req); err != nil {
+				return err
+			}
 		}
-		b.meet(req.Time)
-		if err := s.each(s.worker, &req); err != nil {
-			return err
-		}
+		done += int64(n)
 	}
 	return nil
 }
 
-// row reads the next row of every column into req.
-func (s *tableScan) row(req *webrequest.Request) (Reason, error) {
+// tableBatch is how many rows are taken from each column at a time.
+const tableBatch = 512
+
+// row makes a Request of row i of those that the columns have ready. Every row
+// fills the same fields.
+func (s *tableScan) row(req *webrequest.Request, i int) Reason {
 	r := &s.record
-	r.clear()
+	r.scratch = r.scratch[:0]
+	// What is not set for every row below.
+	req.Nulls, req.UserAgentID, req.TimeFirstbyte = 0, 0, 0
+	req.ResponseSize, req.HasSize = 0, false
+	req.Authority, req.URIQuery = "", ""
 	var (
 		length        int
 		timeReason    Reason = MissingTime
 		addressReason Reason = MissingIP
-		addr          netip.Addr
 		size          int64
 		hasSize       bool
 	)
-	for i := range s.cursors {
-		c := &s.cursors[i]
-		v, at, err := c.step()
-		if err != nil {
-			return Accepted, err
-		}
-		if v == nil {
+	for k := range s.cursors {
+		c := &s.cursors[k]
+		t := c.texts[i]
+		r.values[c.column] = t
+		length += len(t)
+		at := c.at[i]
+		if at < 0 {
 			req.Nulls |= columnFacts[c.column].fields
 			continue
 		}
-		if c.column == colSize && v.kind == parquet.Int64 && v.i64[at] >= 0 {
-			size, hasSize = v.i64[at], true
-			continue
-		}
-		if v.kind != parquet.Int96 {
-			r.values[c.column], r.scratch = v.text(at, r.scratch)
-			length += len(r.values[c.column])
-		}
 		switch c.column {
 		case colDT:
-			req.Time, req.Nanos, timeReason = s.instant(c, v, at)
+			req.Time, req.Nanos, timeReason = s.instant(c, int(at))
 		case colIP:
-			addr, addressReason = address(c, v, at, r.values[colIP])
+			req.IP, addressReason = address(c, int(at), t)
+		case colSize:
+			if t == nil {
+				size, hasSize = c.values().i64[at], true
+			}
+		case colUserAgent:
+			if c.first > 0 && c.dict != nil {
+				req.UserAgentID = c.first + uint32(at)
+			}
 		}
 	}
 	switch {
 	case length > r.opts.MaxLine:
-		return TooLong, nil
+		return TooLong
 	case timeReason != Accepted:
-		return timeReason, nil
+		return timeReason
 	}
 	req.XForwardedFor = r.str(colXFF)
 	if addressReason != Accepted {
-		return addressReason, nil
+		return addressReason
 	}
-	req.IP = addr
 	if len(r.opts.TrustedProxies) > 0 {
-		req.IP = webrequest.ClientIP(addr, req.XForwardedFor, r.opts.TrustedProxies)
+		req.IP = webrequest.ClientIP(req.IP, req.XForwardedFor, r.opts.TrustedProxies)
 	}
 	if reason := r.status(req); reason != Accepted {
-		return reason, nil
+		return reason
 	}
 	if hasSize {
 		req.ResponseSize, req.HasSize = size, true
 	} else if reason := r.size(req); reason != Accepted {
-		return reason, nil
+		return reason
 	}
 	r.rest(req)
-	return Accepted, nil
+	return Accepted
 }
 
-func (s *tableScan) instant(c *cursor, v *values, at int) (int64, int32, Reason) {
-	known := v == c.dict
+func (s *tableScan) instant(c *cursor, at int) (int64, int32, Reason) {
+	known := c.dict != nil
 	if known && c.times[at].known {
 		k := &c.times[at]
 		return k.sec, k.nanos, k.reason
 	}
 	var k knownTime
-	if c.unit > 0 && v.kind == parquet.Int64 || v.kind == parquet.Int96 {
+	if v := c.values(); c.unit > 0 && v.kind == parquet.Int64 || v.kind == parquet.Int96 {
 		k.sec, k.nanos, k.reason = v.instant(at, c.unit)
 	} else {
 		k.sec, k.nanos, k.reason = s.record.clock.any(s.record.values[colDT])
@@ -257,8 +277,8 @@ func (s *tableScan) instant(c *cursor, v *values, at int) (int64, int32, Reason)
 	return k.sec, k.nanos, k.reason
 }
 
-func address(c *cursor, v *values, at int, text []byte) (netip.Addr, Reason) {
-	known := v == c.dict
+func address(c *cursor, at int, text []byte) (netip.Addr, Reason) {
+	known := c.dict != nil
 	if known && c.ips[at].known {
 		return c.ips[at].addr, c.ips[at].reason
 	}

@@ -36,6 +36,14 @@ func (c *classCache) get(h uint64, look func(string) bool, text string) bool {
 // reading holds what one goroutine remembers from request to request.
 type reading struct {
 	probes, crawlers classCache
+	agents           [1 << 12]numberedAgent // by the reader's number
+}
+
+// numberedAgent is what is known of an agent that the reader has numbered.
+type numberedAgent struct {
+	id      uint32 // 0 for none
+	crawler bool
+	hash    uint64
 }
 
 func (m *reading) facts(r *webrequest.Request, behaviour bool) (f facts) {
@@ -59,6 +67,11 @@ func (m *reading) facts(r *webrequest.Request, behaviour bool) (f facts) {
 }
 
 func (m *reading) agent(r *webrequest.Request, f *facts, behaviour bool) {
+	n := &m.agents[r.UserAgentID%uint32(len(m.agents))]
+	if r.UserAgentID != 0 && n.id == r.UserAgentID {
+		f.agent, f.crawler = n.hash, n.crawler
+		return
+	}
 	agent := r.UserAgent
 	if absent(agent) {
 		agent = ""
@@ -66,6 +79,9 @@ func (m *reading) agent(r *webrequest.Request, f *facts, behaviour bool) {
 	f.agent = hashString(agent)
 	if behaviour {
 		f.crawler = m.crawlers.get(f.agent, declaresCrawler, agent)
+	}
+	if r.UserAgentID != 0 {
+		*n = numberedAgent{r.UserAgentID, f.crawler, f.agent}
 	}
 }
 

@@ -69,21 +69,24 @@ type Request struct {
 	// not a spider by its text, a null one is absent.
 	Nulls Field
 
-	Time          int64      // dt: Unix seconds, UTC
-	Nanos         int32      // dt: fraction of the second, nanoseconds, where the log has one
-	IP            netip.Addr // client address; canonical (row.Canonical)
-	CacheStatus   string
-	HTTPStatus    string // "200"; "-" or "" where the log has none
-	ResponseSize  int64  // bytes; meaningful if HasSize
-	HasSize       bool   // false for a null; "-" of the common log format is size 0
-	HTTPMethod    string
-	URIHost       string // as logged
-	Authority     string // of an absolute request target (Target.Authority); else ""
-	URIPath       string
-	URIQuery      string // with its leading "?"; "" without a query
-	ContentType   string
-	Referer       string
-	UserAgent     string
+	Time         int64      // dt: Unix seconds, UTC
+	Nanos        int32      // dt: fraction of the second, nanoseconds, where the log has one
+	IP           netip.Addr // client address; canonical (row.Canonical)
+	CacheStatus  string
+	HTTPStatus   string // "200"; "-" or "" where the log has none
+	ResponseSize int64  // bytes; meaningful if HasSize
+	HasSize      bool   // false for a null; "-" of the common log format is size 0
+	HTTPMethod   string
+	URIHost      string // as logged
+	Authority    string // of an absolute request target (Target.Authority); else ""
+	URIPath      string
+	URIQuery     string // with its leading "?"; "" without a query
+	ContentType  string
+	Referer      string
+	UserAgent    string
+	// UserAgentID, where it is not 0, numbers the user agent: of the requests that
+	// one goroutine of a scan hands out, those with one number have one agent.
+	UserAgentID   uint32
 	AcceptLang    string
 	XAnalytics    string
 	XForwardedFor string
