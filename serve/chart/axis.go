@@ -12,6 +12,9 @@ type Axis struct {
 	Min, Max float64 // both 0: from the data
 	Log      bool    // logarithmic, base 10; values <= 0 are left out
 	Percent  bool    // ticks as per cent
+	// Names label the whole numbers from 1 on, instead of round values: months,
+	// bins. Of more names than have room every second, third … is written.
+	Names []string
 }
 
 // scale maps values to pixels.
@@ -64,6 +67,13 @@ type tick struct {
 // ticks are at most about n round values.
 func (s scale) ticks(n int) []tick {
 	var out []tick
+	if k := len(s.axis.Names); k > 0 {
+		for i := 0; i < k; i += max(1, (k+n-1)/n) {
+			px, _ := s.px(float64(i + 1))
+			out = append(out, tick{px, cut(s.axis.Names[i], 12)})
+		}
+		return out
+	}
 	if s.axis.Log {
 		every := max(1, int(math.Ceil((s.hi-s.lo)/float64(n))))
 		for e := int(s.lo); e <= int(s.hi); e += every {

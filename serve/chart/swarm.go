@@ -43,6 +43,10 @@ func (w Swarm) SVG() string {
 			}
 		}
 	}
+	// Room beside the outermost dots, which else lie on names and edge.
+	if pad := 0.03 * (hi - lo); finite(pad) {
+		lo, hi = lo-pad, hi+pad
+	}
 	left := min(16+6.6*float64(letters), 0.5*float64(s.Width))
 	right, top := float64(s.Width)-14, 26.0
 	bottom := top + swarmRow*float64(max(1, len(w.Rows)))
@@ -67,14 +71,14 @@ func (w Swarm) SVG() string {
 // swarmLegend explains the colours in words and dots.
 func (c *canvas) swarmLegend(left float64) {
 	c.text(left, 14, start, "muted", "value: low")
-	at := left + 62
+	at := left + 70
 	for k := range swarmShades {
 		c.raw(`<path class="dot v` + strconv.Itoa(k) + `" d="M` + num(at+8*float64(k)) + ` 10h0"/>`)
 	}
 	at += 8 * swarmShades
-	c.text(at, 14, start, "muted", "high")
-	c.raw(`<path class="dot s0" d="M` + num(at+44) + ` 10h0"/>`)
-	c.text(at+52, 14, start, "muted", "missing")
+	c.text(at+2, 14, start, "muted", "high")
+	c.raw(`<path class="dot s0" d="M` + num(at+48) + ` 10h0"/>`)
+	c.text(at+56, 14, start, "muted", "missing")
 }
 
 // swarm draws one row: dots of one column of pixels are stacked away from the

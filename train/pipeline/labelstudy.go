@@ -89,12 +89,14 @@ func (w *work) definitionStudy() (evaluation.Study, error) {
 		case err != nil:
 			return err
 		}
-		v := w.relabelled(name+": "+strings.TrimPrefix(set.Sentence(), "reported: "), have, train, test, set.Label)
+		meaning := strings.TrimPrefix(set.Sentence(), "reported: ")
+		v := w.relabelled(name, have, train, test, set.Label)
 		if sameLabels(v.train, train) && sameLabels(v.test, test) {
-			variants[0].name = v.name
-			variants[0].note = "as this version is labelled"
+			variants[0].name = name
+			variants[0].note = meaning + "; this version's own labels"
 			return nil
 		}
+		v.note = meaning + "; " + v.note
 		variants = append(variants, v)
 		return nil
 	}
@@ -104,7 +106,11 @@ func (w *work) definitionStudy() (evaluation.Study, error) {
 			scores = []int{100, 75, 50, 25}
 		}
 		for _, least := range scores {
-			if err := add(d.String(), func(o *reputation.Options) { o.Definition, o.MinScore = d, least }); err != nil {
+			name := d.String()
+			if least > 0 {
+				name += fmt.Sprintf(" from %d", least)
+			}
+			if err := add(name, func(o *reputation.Options) { o.Definition, o.MinScore = d, least }); err != nil {
 				return evaluation.Study{}, err
 			}
 			if variants[len(variants)-1].skipped != "" {
@@ -135,7 +141,7 @@ func (w *work) withoutPaths(s string) string {
 // later. Of lists, an address counts as reported by a date when a list of its
 // month or of a later one, known by then, names it.
 func (w *work) delayStudy() (evaluation.Study, error) {
-	const question = "What if labels had been taken earlier or later?"
+	const question = "What if labels had been taken some days after the month?"
 	if w.noRelabelling() != "" {
 		return evaluation.Study{}, nil
 	}
@@ -151,22 +157,30 @@ func (w *work) delayStudy() (evaluation.Study, error) {
 	last := set.Months()[len(set.Months())-1].End(w.zone())
 	newest := slices.Max(slices.Concat(w.Train, w.Test)).End(w.zone())
 	var variants []variant
+	// What gives the labels of the delay before is not trained once more.
+	add := func(v variant) {
+		if n := len(variants); n > 0 && v.skipped == "" && sameLabels(v.train, variants[n-1].train) && sameLabels(v.test, variants[n-1].test) {
+			variants[n-1].name += " or " + v.name
+			return
+		}
+		variants = append(variants, v)
+	}
 	for _, days := range labelDelays {
-		name := fmt.Sprintf("%d days after the month", days)
+		name := fmt.Sprintf("%d days", days)
 		delay := time.Duration(days) * 24 * time.Hour
 		if answers {
 			at, err := w.exports(func(o *reputation.Options) { o.Delay = delay })
 			if err != nil {
 				return evaluation.Study{}, err
 			}
-			variants = append(variants, w.relabelled(name, have, train, test, at.Label))
+			add(w.relabelled(name, have, train, test, at.Label))
 			continue
 		}
 		if newest.Add(delay).After(last) {
 			variants = append(variants, variant{name: name, skipped: "the exports end on " + last.Format(time.DateOnly)})
 			continue
 		}
-		variants = append(variants, w.relabelled(name, have, train, test, func(ip netip.Addr, m row.Month) row.Label {
+		add(w.relabelled(name, have, train, test, func(ip netip.Addr, m row.Month) row.Label {
 			return listedBy(set, ip, m, m.End(w.zone()).Add(delay))
 		}))
 	}

@@ -278,7 +278,8 @@ func gainSentence(variants []evaluation.Variant, begin string) string {
 		case g.High < 0:
 			word = "a loss"
 		}
-		said = append(said, fmt.Sprintf("%s by %+.3f (%+.3f to %+.3f), %s", v.Name, float64(g.Estimate), float64(g.Low), float64(g.High), word))
+		text := fmt.Sprintf("%s by %+.3f (%+.3f to %+.3f), %s", v.Name, float64(g.Estimate), float64(g.Low), float64(g.High), word)
+		said = append(said, strings.NewReplacer("by -", "by −", "(-", "(−", "to -", "to −").Replace(text))
 	}
 	if len(said) == 0 {
 		return ""

@@ -172,8 +172,8 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 		r, ri := diff(p.Difference)
 		pr, pi := diff(p.Precision)
 		f, fi := diff(p.F1)
-		if p == s.Comparison.RulesF1 {
-			r, ri = plainNum(dash), plainNum(dash) // its difference is of F1
+		if p == s.Comparison.RulesF1 || p.Verdict == evaluation.NoContest {
+			r, ri = plainNum(dash), plainNum(dash) // its difference is of F1, or of nothing that was reached
 		}
 		t.add(name(with), td(string(p.Verdict)), r, ri, pr, pi, f, fi, plainNum(share(p.AtItsPrecision)),
 			plainNum(count(p.McNemar.OnlyModel)), plainNum(count(p.McNemar.OnlyOther)), plainNum(pValue(float64(p.McNemar.PValue))))

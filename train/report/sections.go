@@ -41,10 +41,15 @@ func sliceBlocks(s *evaluation.Split) []block {
 func sliceTable(title string, slices []evaluation.Slice) table {
 	t := newTable(title+": class True at the operating point", th("Slice"), thNum("Rows", "row"), thNum("Coverage", "coverage"), thNum("Reported", "label"),
 		thNum("ROC AUC", "roc-auc"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("Recall", "recall"), thNum("interval", "interval"),
-		thNum("Precision at ½", "at-half"), thNum("Recall at ½", "at-half"), thNum("Rules: precision", "rules"), thNum("Rules: recall", "rules"))
-	listed := false
+		thNum("Precision at ½", "at-half"), thNum("Recall at ½", "at-half"))
+	// Rules that abstain say nothing of a slice either.
+	listed, ruled := false, false
 	for _, s := range slices {
 		listed = listed || s.Listed != nil
+		ruled = ruled || s.Rules != nil && !s.Rules.Abstains
+	}
+	if ruled {
+		t.head = append(t.head, thNum("Rules: precision", "rules"), thNum("Rules: recall", "rules"))
 	}
 	if listed {
 		t.head = append(t.head, thNum("List: precision", "listed-before"), thNum("List: recall", "listed-before"))
@@ -59,11 +64,14 @@ func sliceTable(title string, slices []evaluation.Slice) table {
 			tdNum(share(o.Precision), "precision"), plainNum(within(s.Operate.PrecisionLow, s.Operate.PrecisionHigh)),
 			tdNum(share(o.Recall), "recall"), plainNum(within(s.Operate.RecallLow, s.Operate.RecallHigh)),
 			plainNum(share(h.Precision)), plainNum(share(h.Recall))}
-		for _, p := range []*evaluation.Point{s.Rules, s.Listed} {
+		for _, rival := range []struct {
+			shown bool
+			p     *evaluation.Point
+		}{{ruled, s.Rules}, {listed, s.Listed}} {
 			switch {
-			case p != nil:
-				row = append(row, plainNum(share(p.Classes.True.Precision)), plainNum(share(p.Classes.True.Recall)))
-			case len(row) < len(t.head):
+			case rival.shown && rival.p != nil:
+				row = append(row, plainNum(share(rival.p.Classes.True.Precision)), plainNum(share(rival.p.Classes.True.Recall)))
+			case rival.shown:
 				row = append(row, plainNum(dash), plainNum(dash))
 			}
 		}
@@ -225,6 +233,7 @@ func monthBlocks(in Input) []block {
 			thNum("interval", "interval"), thNum("PR AUC", "pr-auc"), thNum("Brier", "brier"), thNum("Precision", "precision"), thNum("Recall", "recall"),
 			thNum("Precision at ½", "at-half"), thNum("Recall at ½", "at-half"), th("Against the rules"))
 		var auc, prec chart.Series
+		var tested []string
 		auc = chart.Series{Name: "ROC AUC", Colour: 1, Dots: true}
 		prec = chart.Series{Name: "precision at the operating point", Colour: 2, Dots: true}
 		for i, s := range e.Splits {
@@ -237,6 +246,7 @@ func monthBlocks(in Input) []block {
 			t.add(name(s.Name), td(joined(s.Months.Train)), td(joined(s.Months.Test)), plainNum(count(s.Rows.Rows)), plainNum(pct(float64(s.Rows.Prevalence()))), tdNum(share(s.ROCAUC), "roc-auc"),
 				plainNum(within(iv.Low, iv.High)), tdNum(share(s.PRAUC), "pr-auc"), tdNum(share(s.Brier), "brier"), tdNum(share(o.Precision), "precision"), tdNum(share(o.Recall), "recall"),
 				plainNum(share(h.Precision)), plainNum(share(h.Recall)), td(rules))
+			tested = append(tested, joined(s.Months.Test))
 			auc.Points = append(auc.Points, chart.Point{X: float64(i + 1), Y: float64(s.ROCAUC)})
 			prec.Points = append(prec.Points, chart.Point{X: float64(i + 1), Y: float64(o.Precision)})
 		}
@@ -245,7 +255,7 @@ func monthBlocks(in Input) []block {
 			out = append(out, gallery{figures: []figure{{
 				svg: chart.Line{
 					Head: chart.Head{ID: "splits", Title: "Splits", Desc: "ROC AUC and precision at the operating point, split by split in the order of the table."},
-					X:    chart.Axis{Label: "split, in the order of the table", Min: 0.5, Max: float64(len(e.Splits)) + 0.5}, Y: chart.Axis{Max: 1},
+					X:    chart.Axis{Label: "test month", Min: 0.5, Max: float64(len(e.Splits)) + 0.5, Names: tested}, Y: chart.Axis{Max: 1},
 					Series: []chart.Series{auc, prec},
 				}.SVG(),
 				caption: "The same figures, split by split.",

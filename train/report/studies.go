@@ -13,13 +13,14 @@ import (
 // studyBlocks show variants of the version side by side, a question each.
 func studyBlocks(in Input) []block {
 	var out []block
+	main := in.Evaluation.Main().Months
 	for _, name := range []string{evaluation.StudyColumns, evaluation.StudyTuning, evaluation.StudyDefinition, evaluation.StudyDelay} {
 		of := studiesOf(in.Evaluation.Studies, name)
 		for i, s := range of {
 			if i == 0 {
 				out = append(out, heading{s.Question})
 			}
-			out = append(out, oneStudy(s, len(of) > 1, i == 0)...)
+			out = append(out, oneStudy(s, len(of) > 1, len(of) == 1 || slices.Equal(s.Months.Test, main.Test))...)
 		}
 		if f := acrossSplits(of, float64(in.Evaluation.Target)); f != nil {
 			out = append(out, gallery{figures: f})
@@ -41,9 +42,9 @@ func studiesOf(all []evaluation.Study, name string) []evaluation.Study {
 
 func splitOf(m evaluation.Months) string { return joined(m.Train) + " → " + joined(m.Test) }
 
-// oneStudy is a study's table; what its variants are is said with the first of
-// several.
-func oneStudy(s evaluation.Study, several, first bool) []block {
+// oneStudy is a study's answer and table. Of several, the table and the notes
+// of those that are not the version's own split are folded away.
+func oneStudy(s evaluation.Study, several, own bool) []block {
 	var out []block
 	if s.Sentence != "" {
 		text := s.Sentence
@@ -53,11 +54,11 @@ func oneStudy(s evaluation.Study, several, first bool) []block {
 		out = append(out, para(text))
 	}
 	caption := "Each variant trained, its threshold chosen on folds of its training rows, and measured on " + joined(s.Months.Test) + "; 95 % intervals by address"
-	head := []cell{th("Variant"), th("Rows"), thNum("Number", "row"), thNum("Reported", "label"), thNum("ROC AUC", "roc-auc"), thNum("interval", "interval"),
-		thNum("PR AUC", "pr-auc"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("Recall", "recall"), thNum("interval", "interval")}
+	head := []cell{th("Variant"), th("Rows"), thNum("Number", "row"), thNum("Reported", "label"), thNum("ROC AUC", "roc-auc"), thNum("interval", "interval")}
 	if s.Paired {
-		head = append(head, thNum("ROC AUC gained", "study"), thNum("interval", "study"), thNum("Recall gained", "study"), thNum("interval", "study"))
+		head = append(head, thNum("gained", "study"), thNum("interval", "study"))
 	}
+	head = append(head, thNum("PR AUC", "pr-auc"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("Recall", "recall"))
 	t := newTable(caption, head...)
 	var notes list
 	for _, v := range s.Variants {
@@ -74,23 +75,25 @@ func oneStudy(s evaluation.Study, several, first bool) []block {
 			if k > 0 {
 				who = name("")
 			}
-			row := []cell{who, td(p.Part), plainNum(count(p.Rows)), plainNum(pct(float64(p.True) / float64(max(1, p.Rows)))), tdNum(share(p.ROCAUC.Estimate), "roc-auc"), plainNum(within(p.ROCAUC.Low, p.ROCAUC.High)),
-				tdNum(share(p.PRAUC.Estimate), "pr-auc"), tdNum(precisionText(v, p), "precision"), plainNum(within(p.Precision.Low, p.Precision.High)),
-				tdNum(share(p.Recall.Estimate), "recall"), plainNum(within(p.Recall.Low, p.Recall.High))}
+			row := []cell{who, td(p.Part), plainNum(count(p.Rows)), plainNum(pct(float64(p.True) / float64(max(1, p.Rows)))), tdNum(share(p.ROCAUC.Estimate), "roc-auc"), plainNum(within(p.ROCAUC.Low, p.ROCAUC.High))}
 			if s.Paired {
 				row = append(row, gainCells(p.ROCAUCGain)...)
-				row = append(row, gainCells(p.RecallGain)...)
 			}
-			t.rows = append(t.rows, row)
+			t.rows = append(t.rows, append(row,
+				tdNum(share(p.PRAUC.Estimate), "pr-auc"), tdNum(precisionText(v, p), "precision"), plainNum(within(p.Precision.Low, p.Precision.High)), tdNum(share(p.Recall.Estimate), "recall")))
 		}
 	}
+	var more []block
 	if len(t.rows) > 0 {
-		out = append(out, *t)
+		more = append(more, *t)
 	}
-	if len(notes) > 0 && first {
-		out = append(out, notes)
+	if len(notes) > 0 {
+		more = append(more, notes)
 	}
-	return out
+	if own {
+		return append(out, more...)
+	}
+	return append(out, details{"The figures on " + joined(s.Months.Test), more})
 }
 
 // precisionText says of a variant that flags nothing why.
@@ -114,22 +117,26 @@ func acrossSplits(of []evaluation.Study, target float64) []figure {
 	if len(of) < 2 {
 		return nil
 	}
-	var names []string
+	var names, months []string
 	auc, precision := map[string][]chart.Point{}, map[string][]chart.Point{}
 	low, high := map[string][]float64{}, map[string][]float64{}
 	t := newTable("By test month", th("Test month"), th("Variant"), thNum("ROC AUC", "roc-auc"), thNum("Precision", "precision"))
+	for _, s := range of {
+		for _, v := range s.Variants {
+			if v.Part(evaluation.PartAll) != nil && !slices.Contains(names, v.Name) {
+				names = append(names, v.Name)
+			}
+		}
+	}
 	for i, s := range of {
+		months = append(months, joined(s.Months.Test))
 		for _, v := range s.Variants {
 			p := v.Part(evaluation.PartAll)
 			if p == nil {
 				continue
 			}
-			if _, ok := precision[v.Name]; !ok {
-				names = append(names, v.Name)
-				precision[v.Name] = nil
-			}
 			// Side by side, so that whiskers can be told apart.
-			x := float64(i+1) + 0.09*(float64(len(names))-2)
+			x := float64(i+1) + 0.08*(float64(slices.Index(names, v.Name))-float64(len(names)-1)/2)
 			if p.ROCAUC.Estimate.Defined() {
 				auc[v.Name] = append(auc[v.Name], chart.Point{X: x, Y: float64(p.ROCAUC.Estimate)})
 			}
@@ -150,7 +157,7 @@ func acrossSplits(of []evaluation.Study, target float64) []figure {
 		}
 	}
 	b = append(b, chart.Series{Name: "target", Dashed: true, Points: []chart.Point{{X: 0.5, Y: target}, {X: float64(len(of)) + 0.5, Y: target}}})
-	x := chart.Axis{Label: "test month, in the order of the tables", Min: 0.5, Max: float64(len(of)) + 0.5}
+	x := chart.Axis{Label: "test month", Min: 0.5, Max: float64(len(of)) + 0.5, Names: months}
 	id := "study-" + of[0].Name
 	size := chart.Size{Width: 460, Height: 360}
 	return []figure{{
@@ -172,8 +179,10 @@ func ageBlocks(e *evaluation.Evaluation) []block {
 		thNum("against the youngest", "age"), thNum("interval", "interval"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("Recall", "recall"),
 		thNum("Greatest PSI", "psi"), th("of"), thNum("PSI of the score", "psi"))
 	byAge := map[int]*chart.Series{}
+	var months []string
 	var ages []int
 	for i, s := range of {
+		months = append(months, joined(s.Months.Test))
 		for _, v := range s.Variants {
 			p := v.Part(evaluation.PartAll)
 			if p == nil {
@@ -187,7 +196,7 @@ func ageBlocks(e *evaluation.Evaluation) []block {
 				byAge[v.Age] = &chart.Series{Name: plural(v.Age, "month old", "months old"), Colour: len(ages)%5 + 1, Dots: true}
 				ages = append(ages, v.Age)
 			}
-			byAge[v.Age].Points = append(byAge[v.Age].Points, chart.Point{X: float64(i+1) + 0.07*float64(len(s.Variants)-1)*float64(v.Age-1), Y: float64(p.ROCAUC.Estimate)})
+			byAge[v.Age].Points = append(byAge[v.Age].Points, chart.Point{X: float64(i+1) + 0.07*float64(v.Age-1), Y: float64(p.ROCAUC.Estimate)})
 			byAge[v.Age].Low, byAge[v.Age].High = append(byAge[v.Age].Low, float64(p.ROCAUC.Low)), append(byAge[v.Age].High, float64(p.ROCAUC.High))
 		}
 	}
@@ -203,7 +212,7 @@ func ageBlocks(e *evaluation.Evaluation) []block {
 		out = append(out, gallery{figures: []figure{{
 			svg: chart.Line{
 				Head: chart.Head{ID: "ages", Title: "ROC AUC by age of the model", Desc: "ROC AUC of models of each age on the same rows, month by month; the table below has the figures.", Size: chart.Size{Width: 460, Height: 320}},
-				X:    chart.Axis{Label: "test month, in the order of the table", Min: 0.5, Max: float64(len(of)) + 0.5}, Y: chart.Axis{Label: "ROC AUC", Min: 0.5, Max: 1}, Series: series,
+				X:    chart.Axis{Label: "test month", Min: 0.5, Max: float64(len(of)) + 0.5, Names: months}, Y: chart.Axis{Label: "ROC AUC", Min: 0.5, Max: 1}, Series: series,
 			}.SVG(),
 			caption: "Whiskers are 95 % intervals by address.",
 		}}})
