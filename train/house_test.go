@@ -30,7 +30,7 @@ var rooms = [][]string{
 	{"models/xgboost"},
 	{"models/leavesadapter", "models/rules", "models/calibration", "models/drift", "models/registry"},
 	{"models/scorer"},
-	{"serve/feed", "serve/chart", "serve/edge", "serve/policy"},
+	{"serve/feed", "serve/chart", "serve/edge", "serve/policy", "serve/page"},
 	{"serve/server"},
 	{"serve"},
 	{"train/gbtree", "train/evaluation"},

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sluice/featurestore/fault"
+	"sluice/models/registry"
 )
 
 const usage = `serve answers how likely it is that an IP address is abusive.
@@ -58,6 +59,7 @@ func (o *settings) flags() *flag.FlagSet {
 	fs.IntVar(&o.config.Connections, "connections", DefaultConnections, "connections `N` to each port; more are closed at once")
 	fs.StringVar(&o.config.Audit, "audit", "", "`FILE` to append to who asked for what, a JSON object a call, addresses masked")
 	fs.BoolVar(&o.config.AuditAddresses, "audit-addresses", false, "leave addresses in the audit log whole")
+	fs.StringVar(&o.config.Shadow, "shadow", "", "`VERSION` that scores beside the champion, for metrics alone, or newest")
 	fs.IntVar(&o.config.Threads, "threads", 0, "threads `N` for a call that scores rows; 0 is all processors")
 	fs.DurationVar(&o.config.Drain, "drain", DefaultDrain, "how long (`TIME`) calls in flight may take once the end is asked for")
 	fs.DurationVar(&o.config.Poll, "poll", DefaultPoll, "how often (`TIME`) the home is looked at for a new feed or champion")
@@ -118,6 +120,8 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 		return fault.Field(fault.Usage, "limit-rows", "--limit-rows, --limit-bytes and --limit-calls: want 0 (no limit) or more")
 	case o.config.Limits.CallTime <= 0 || o.config.Limits.StreamTime <= 0:
 		return fault.Field(fault.Usage, "call-time", "--call-time %v, --stream-time %v: want times above 0", o.config.Limits.CallTime, o.config.Limits.StreamTime)
+	case o.config.Shadow != "" && o.config.Shadow != shadowNewest && !registry.ValidVersion(o.config.Shadow):
+		return fault.Field(fault.Usage, "shadow", "--shadow %q: want newest, or a version as in 2024-07-0123456789ab", o.config.Shadow)
 	case o.config.Connections <= 0:
 		return fault.Field(fault.Usage, "connections", "--connections %d: want 1 or more", o.config.Connections)
 	case o.config.Poll <= 0:

@@ -261,7 +261,7 @@ func TestGatewayErrors(t *testing.T) {
 	s := start(t, someLines(2))
 	var b strings.Builder
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/", ""},
+		{"GET", "/nothing", ""},
 		{"GET", "/v1/nothing", ""},
 		{"GET", "/v1/ips/192.0.2.1/x", ""},
 		{"DELETE", "/v1/ips/192.0.2.1", ""},

@@ -90,6 +90,8 @@ type Server struct {
 	audit    *audit
 	methods  map[string]bool // full names of the RPCs, and whether they stream
 	feeds    *feedStore
+	history  *history
+	tops     *tops
 	home     *homeModels // nil where Config.Models is given
 	service  *service
 	metrics  *metrics
@@ -100,6 +102,7 @@ type Server struct {
 	httpAt   net.Listener
 	healthAt net.Listener // nil: no port of its own
 	draining atomic.Bool
+	end      func() // gives back what the service holds
 
 	lastErrors map[string]string // of each thing that is loaded again: why its newest state is not
 }
@@ -140,6 +143,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, fault.Field(fault.Usage, "expired", "--expired %q: want %s, %s or %s", c.Expired, ExpiredAuto, ExpiredRefuse, ExpiredMark)
 	}
 	s := &Server{config: c, log: c.Log, feeds: newFeedStore(c.Dir), local: newCaller("local", c.Limits), lastErrors: map[string]string{}}
+	s.local.roles = []string{roleAdmin}
 	var err error
 	if s.guard, s.certs, err = c.check(); err != nil {
 		return nil, err
@@ -154,6 +158,14 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	if c.Rows == nil {
 		c.Rows = newStoreRows(c.Dir)
+	}
+	var end context.CancelFunc
+	s.history, s.tops = newHistory(s.feeds), &tops{}
+	s.tops.ctx, end = context.WithCancel(context.Background())
+	s.end = func() {
+		end()
+		s.history.close()
+		s.feeds.close()
 	}
 	s.metrics = newMetrics(s.feeds, models)
 	if s.home != nil {
@@ -186,7 +198,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 				_ = l.Close()
 			}
 		}
-		s.feeds.close()
+		s.end()
 		return nil, errors.Join(err, s.audit.close())
 	}
 	return s, nil
@@ -208,7 +220,7 @@ func (s *Server) HTTPAddr() string { return s.httpAt.Addr().String() }
 // Run serves until ctx ends, then lets calls in flight finish, for Config.Drain
 // at most. A drained end is no error.
 func (s *Server) Run(ctx context.Context) error {
-	defer s.feeds.close()
+	defer s.end()
 	ended := make(chan error, 2)
 	go func() { ended <- s.grpc.Serve(s.grpcAt) }()
 	go func() {
