@@ -250,7 +250,7 @@ func (s *shard) sealAll(set *attack.Set, want func(*pane) bool) {
 
 // coldAfter is how many requests of a worker later a pane that got none of them
 // is sealed: its window is over, as far as the log is in order of time.
-const coldAfter = 1 << 16
+const coldAfter = 1 << 15
 
 func (s *shard) cold(p *pane) bool { return p.touched < s.requests-coldAfter }
 

@@ -27,6 +27,15 @@ func IsProbe(path string) bool {
 
 var probeNames = map[string]struct{}{}
 
+// probeFilter has a bit for the length, the first and the last letter of each
+// name: nearly all segments of real paths miss it.
+var probeFilter [1 << 9]uint64
+
+func probeBit(s []byte) (word uint, bit uint64) {
+	h := uint(s[0]) + uint(s[len(s)-1])<<5 + uint(len(s))<<10
+	return h >> 6 & (1<<9 - 1), 1 << (h & 63)
+}
+
 func init() {
 	for _, n := range [...]string{
 		"wp-login.php", "xmlrpc.php", "wlwmanifest.xml", "wp-config.php", "wp-config.php.txt",
@@ -37,6 +46,8 @@ func init() {
 		"id_rsa", "credentials", "docker-compose.yml",
 	} {
 		probeNames[n] = struct{}{}
+		w, b := probeBit([]byte(n))
+		probeFilter[w] |= b
 	}
 }
 
@@ -68,7 +79,7 @@ func probing(segment string) bool {
 		}
 		low[i] = c
 	}
-	if len(segment) <= longestProbe {
+	if w, b := probeBit(low); len(segment) <= longestProbe && probeFilter[w]&b != 0 {
 		if _, ok := probeNames[string(low)]; ok {
 			return true
 		}

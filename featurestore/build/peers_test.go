@@ -212,8 +212,8 @@ func TestCompareChild(t *testing.T) {
 	part := strings.Split(spec, "|") // log, home, windows, memory
 	c := config(part[0])
 	c.Threads = min(2, runtime.GOMAXPROCS(0))
-	if part[2] == "hours" {
-		c.Windows = hourly(t)
+	if part[2] != "month" {
+		c.Windows, c.Twelve = hourly(t), part[2] == "hours, twelve columns"
 	} else {
 		c.Web = webrequest.DefaultOptions(webrequest.Site)
 	}
@@ -349,8 +349,11 @@ func TestPeers(t *testing.T) {
 		}
 		return home
 	}
-	for _, form := range []string{"traffic.parquet", "traffic.json.gz"} {
-		t.Run(form, func(t *testing.T) {
+	// With behaviour columns Sluice computes 29 features where DuckDB has twelve.
+	type work struct{ form, windows string }
+	for _, w := range []work{{"traffic.parquet", "hours"}, {"traffic.parquet", "hours, twelve columns"}, {"traffic.json.gz", "hours"}, {"traffic.json.gz", "hours, twelve columns"}} {
+		form := w.form
+		t.Run(form+" "+w.windows, func(t *testing.T) {
 			if python == "" {
 				t.Skip("no DuckDB: set " + envPython)
 			}
@@ -358,7 +361,7 @@ func TestPeers(t *testing.T) {
 			var speed, memory []float64
 			for p := range pairs {
 				home := fresh("home")
-				ours := sluice(t, log, home, "hours", 0)
+				ours := sluice(t, log, home, w.windows, 0)
 				theirs := duck(t, python, log, filepath.Join(out, "duck.parquet"))
 				speed, memory = append(speed, theirs.seconds/ours.seconds), append(memory, float64(ours.peak)/float64(theirs.peak))
 				t.Logf("pair %d: sluice %v (%.0f rows/s), DuckDB %v (%.0f rows/s)", p+1, ours, float64(n)/ours.seconds, theirs, float64(n)/theirs.seconds)
