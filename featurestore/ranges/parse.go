@@ -99,7 +99,8 @@ func (out *Ranges) json(b []byte, name string) error {
 // publishedAt reads the forms in which publishers write the date.
 func publishedAt(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05.999999", "2006-01-02T15:04:05", time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
+		// What timestamps in answers can hold, and no year in which nobody published.
+		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1970 && t.UTC().Year() <= 9999 {
 			return t.UTC(), true
 		}
 	}

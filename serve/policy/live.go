@@ -15,17 +15,14 @@ import (
 // NamedFile is a file of ranges and whose they are.
 type NamedFile struct{ Name, Path string }
 
-// ParseNamedFiles reads NAME=FILE, each a value of the flag that stands in
-// errors. Errors: Usage.
-func ParseNamedFiles(flag string, values []string) (out []NamedFile, err error) {
-	for _, v := range values {
-		name, path, ok := strings.Cut(v, "=")
-		if name, path = strings.TrimSpace(name), strings.TrimSpace(path); !ok || name == "" || path == "" {
-			return nil, fault.Field(fault.Usage, flag, "--%s %q: want NAME=FILE, as in Googlebot=googlebot.json", flag, v)
-		}
-		out = append(out, NamedFile{Name: name, Path: path})
+// ParseNamedFile reads NAME=FILE. Errors: Usage.
+func ParseNamedFile(s string) (NamedFile, error) {
+	name, path, ok := strings.Cut(s, "=")
+	n := NamedFile{Name: strings.TrimSpace(name), Path: strings.TrimSpace(path)}
+	if !ok || n.Name == "" || n.Path == "" {
+		return n, fault.New(fault.Usage, "want NAME=FILE, as in Googlebot=googlebot.json")
 	}
-	return out, nil
+	return n, nil
 }
 
 // Files are the files of a policy. Any of them may be absent from it; one that

@@ -74,7 +74,7 @@ func parseOverride(line string) (Override, error) {
 	switch o.Action = Action(words[1]); o.Action {
 	case Allow, Flag, Undecided:
 	default:
-		return o, fault.New(fault.Invalid, "action %.20q: want allow, flag or abstain", words[1])
+		return o, fault.New(fault.Invalid, "action %s: want allow, flag or abstain", shown(words[1]))
 	}
 	if o.Since, o.Until, err = parsePeriod(words[2]); err != nil {
 		return o, err
@@ -102,19 +102,45 @@ func parsePeriod(s string) (since, until time.Time, err error) {
 	if day {
 		until = until.AddDate(0, 0, 1) // the whole day
 	}
+	if until.After(lastInstant) {
+		until = lastInstant // 9999-12-31 is meant as never
+	}
 	if ranged && !since.Before(until) {
-		return since, until, fault.New(fault.Invalid, "%.62q ends before it begins", s)
+		return since, until, fault.New(fault.Invalid, "%s ends before it begins", shown(s))
 	}
 	return since, until, nil
 }
 
+// What can be said in every answer: timestamps end with the year 9999.
+var (
+	firstInstant = time.Unix(0, 0).UTC()
+	lastInstant  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+)
+
 // parseInstant reads a day, of which it gives the begin, or an instant.
 func parseInstant(what, s string) (t time.Time, day bool, err error) {
 	if t, err = time.Parse(time.DateOnly, s); err == nil {
-		return t, true, nil
+		day = true
+	} else if t, err = time.Parse(time.RFC3339, s); err == nil {
+		t = t.UTC()
 	}
-	if t, err = time.Parse(time.RFC3339, s); err == nil {
-		return t.UTC(), false, nil
+	if err == nil {
+		if t.Before(firstInstant) {
+			return t, day, fault.New(fault.Invalid, "%s %s lies before 1970", what, shown(s))
+		}
+		return t, day, nil
 	}
-	return t, false, fault.New(fault.Invalid, "%s %.30q: want a day, as in 2025-01-31, an instant, as in 2025-01-31T12:00:00Z, never, or two with .. between them", what, s)
+	return t, false, fault.New(fault.Invalid, "%s %s: want a day, as in 2025-01-31, an instant, as in 2025-01-31T12:00:00Z, never, or two with .. between them", what, shown(s))
+}
+
+// shown is a word as an error shows it: words in the wrong order must not tell an
+// address.
+func shown(word string) string {
+	for part := range strings.FieldsFuncSeq(word, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF.:", r) }) {
+		part = strings.Trim(part, ".")
+		if _, err := netip.ParseAddr(part); err == nil || strings.Count(part, ".") >= 3 {
+			return "with an address in it"
+		}
+	}
+	return fmt.Sprintf("%.40q", word)
 }

@@ -183,6 +183,9 @@ func TestBadOverrides(t *testing.T) {
 		"192.0.2.1 allow soon..never a b":                        `f:1: since "soon": want a day`,
 		"192.0.2.1 allow never..never a b":                       `f:1: since "never": want a day`,
 		"192.0.2.1 allow 2024-08-02..2024-08-01 a b":             `f:1: "2024-08-02..2024-08-01" ends before it begins`,
+		"192.0.2.1 192.0.2.7 never a b":                          "f:1: action with an address in it: want allow, flag or abstain",
+		"192.0.2.1 allow 192.0.2.7..never a b":                   "f:1: since with an address in it: want a day",
+		"192.0.2.1 allow 0000-12-31 a b":                         `f:1: until "0000-12-31" lies before 1970`,
 		"192.0.2.1 allow 2024-02-30 a b":                         "f:1: until",
 		"192.0.2.1/24 allow never a b":                           "f:1: the prefix has bits beyond its length",
 		"192.0.2.256 allow never a b":                            "f:1: want an address or a prefix",
@@ -246,38 +249,6 @@ func TestParseRanges(t *testing.T) {
 			t.Errorf("%q: %v, want %q", in, err, want)
 		}
 	}
-}
-
-func FuzzParseOverrides(f *testing.F) {
-	f.Add(overrides)
-	f.Add("192.0.2.1 allow never a b\r\n")
-	f.Add("::/0 flag 9999-12-31T23:59:59+14:00 ä ö")
-	f.Fuzz(func(t *testing.T, s string) {
-		os, err := ParseOverrides(strings.NewReader(s), "f")
-		if err != nil {
-			if strings.ContainsAny(err.Error(), "\n\x00") {
-				t.Fatalf("%q", err)
-			}
-			return
-		}
-		if _, err := New(Rules{Overrides: os}); err != nil {
-			t.Fatalf("parsed and then refused: %v", err)
-		}
-	})
-}
-
-func FuzzParseRanges(f *testing.F) {
-	f.Add(`{"creationTime": "2024-08-30T22:00:27.000000", "prefixes": [{"ipv6Prefix": "2001:db8::/64"}]}`)
-	f.Add("# date: 2024-08-01\n192.0.2.0/24\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		r, err := ParseRanges(strings.NewReader(s), "f", "x")
-		if err != nil {
-			return
-		}
-		if _, err := New(Rules{Crawlers: []Ranges{r}}); err != nil {
-			t.Fatalf("parsed and then refused: %v", err)
-		}
-	})
 }
 
 func BenchmarkDecide(b *testing.B) {

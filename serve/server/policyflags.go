@@ -12,17 +12,14 @@ import (
 // policyFlags declares what people say beside the model.
 func (o *settings) policyFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.config.Policy.Overrides, "allowlist", "", "`FILE` of overrides, lines of PREFIX allow|flag|abstain UNTIL AUTHOR REASON; a changed line counts at the next look, without a restart")
-	fs.Var(&namedFiles{"crawlers", &o.config.Policy.Crawlers}, "crawlers", "`NAME=FILE`s, behind commas, of the ranges that crawlers publish; addresses in them are not abusive unless an override says so")
-	fs.Var(&namedFiles{"shared", &o.config.Policy.Shared}, "shared", "`NAME=FILE`s, behind commas, of prefixes behind which many stand; answers name them")
+	fs.Var(&namedFiles{&o.config.Policy.Crawlers}, "crawlers", "`NAME=FILE`s, behind commas, of the ranges that crawlers publish; addresses in them are not abusive unless an override says so")
+	fs.Var(&namedFiles{&o.config.Policy.Shared}, "shared", "`NAME=FILE`s, behind commas, of prefixes behind which many stand; answers name them")
 	fs.StringVar(&o.config.Appeal, "appeal", "", "how to ask for another decision, as `TEXT`: an address or URL; stands in the answer for each listed address")
 	fs.Var(&dnsFlag{&o.config.Resolver}, "crawler-dns", "where a caller gives a user agent that names a crawler, verify it by forward-confirmed reverse DNS too; asks the system's resolver about the address")
 }
 
 // namedFiles are NAME=FILE, more of them behind commas or in further flags.
-type namedFiles struct {
-	flag string
-	to   *[]policy.NamedFile
-}
+type namedFiles struct{ to *[]policy.NamedFile }
 
 func (n *namedFiles) String() string {
 	if n.to == nil {
@@ -40,9 +37,14 @@ func (n *namedFiles) Set(s string) error {
 	if s == "" {
 		return nil
 	}
-	files, err := policy.ParseNamedFiles(n.flag, strings.Split(s, ","))
-	*n.to = append(*n.to, files...)
-	return err
+	for part := range strings.SplitSeq(s, ",") {
+		f, err := policy.ParseNamedFile(part)
+		if err != nil {
+			return err
+		}
+		*n.to = append(*n.to, f)
+	}
+	return nil
 }
 
 // dnsFlag chooses the system's resolver.

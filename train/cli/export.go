@@ -64,12 +64,20 @@ func declarePolicy(fs *flag.FlagSet) *policyFlags {
 
 func (p *policyFlags) files() (policy.Files, error) {
 	f := policy.Files{Overrides: *p.allowlist}
-	var err error
-	if f.Crawlers, err = policy.ParseNamedFiles("crawlers", p.crawlers.values); err != nil {
-		return f, err
+	for _, set := range []struct {
+		flag   string
+		values []string
+		to     *[]policy.NamedFile
+	}{{"crawlers", p.crawlers.values, &f.Crawlers}, {"shared", p.shared.values, &f.Shared}} {
+		for _, v := range set.values {
+			n, err := policy.ParseNamedFile(v)
+			if err != nil {
+				return f, fault.Field(fault.Usage, set.flag, "--%s %q: %w", set.flag, v, err)
+			}
+			*set.to = append(*set.to, n)
+		}
 	}
-	f.Shared, err = policy.ParseNamedFiles("shared", p.shared.values)
-	return f, err
+	return f, nil
 }
 
 func setupExport(fs *flag.FlagSet) func(context.Context, *env, []string) error {

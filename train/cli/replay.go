@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/featurestore/fault"
+	"sluice/serve/policy"
 	"sluice/train/pipeline"
 )
 
@@ -54,24 +55,25 @@ func setupReplay(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if err != nil {
 			return err
 		}
-		e.events.result(res, func(w io.Writer) { printReplay(w, &res) })
+		e.events.result(res, func(w io.Writer) { printReplay(w, &res, &c.Export.Policy) })
 		return nil
 	}
 }
 
 // printReplay lays the lists side by side, each figure with its share of the
 // months'.
-func printReplay(w io.Writer, r *pipeline.ReplayResult) {
+func printReplay(w io.Writer, r *pipeline.ReplayResult, pol *policy.Files) {
 	all := append([]pipeline.Stopped{r.All}, r.Lists...)
 	fmt.Fprintf(w, "in %s%s", months(r.Months), strings.Repeat(" ", max(1, 28-3-len(months(r.Months)))))
 	for _, s := range all {
 		fmt.Fprintf(w, " %22.22s", s.Name)
 	}
 	fmt.Fprintln(w)
-	for _, line := range []struct {
+	type figure struct {
 		name string
 		of   func(*pipeline.Stopped) int64
-	}{
+	}
+	figures := []figure{
 		{"requests", func(s *pipeline.Stopped) int64 { return s.Requests }},
 		{"page views", func(s *pipeline.Stopped) int64 { return s.PageViews }},
 		{"addresses", func(s *pipeline.Stopped) int64 { return s.Addresses }},
@@ -83,9 +85,14 @@ func printReplay(w io.Writer, r *pipeline.ReplayResult) {
 		{"  their page views", func(s *pipeline.Stopped) int64 { return s.ReaderPageViews }},
 		{"declared crawlers", func(s *pipeline.Stopped) int64 { return s.Crawlers }},
 		{"  their requests", func(s *pipeline.Stopped) int64 { return s.CrawlerRequests }},
-		{"verified crawlers", func(s *pipeline.Stopped) int64 { return s.VerifiedCrawlers }},
-		{"in shared prefixes", func(s *pipeline.Stopped) int64 { return s.Shared }},
-	} {
+	}
+	if len(pol.Crawlers) > 0 {
+		figures = append(figures, figure{"verified crawlers", func(s *pipeline.Stopped) int64 { return s.VerifiedCrawlers }})
+	}
+	if len(pol.Shared) > 0 {
+		figures = append(figures, figure{"in shared prefixes", func(s *pipeline.Stopped) int64 { return s.Shared }})
+	}
+	for _, line := range figures {
 		fmt.Fprintf(w, "%-28s", line.name)
 		for i := range all {
 			n := line.of(&all[i])
