@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sluice/featurestore"
 	"sluice/featurestore/aggregate"
@@ -52,7 +53,9 @@ type builder struct {
 type input struct {
 	path, id, name string
 	size           int64
-	sha            string // "" for the standard input until it is read
+	modified       time.Time
+	sha            string // "" until it is read, where only reading tells
+	planned        bool   // its content was known before it was read
 }
 
 func (b *builder) build(ctx context.Context) error {
@@ -64,7 +67,7 @@ func (b *builder) build(ctx context.Context) error {
 	if err := b.store.CheckPseudonyms(b.pseudonyms()); err != nil {
 		return err
 	}
-	if err := b.hash(ctx, inputs); err != nil {
+	if err := b.hash(ctx, b.known(inputs)); err != nil {
 		return err
 	}
 	change, toRead := b.plan(inputs)
@@ -74,11 +77,13 @@ func (b *builder) build(ctx context.Context) error {
 	}
 	man := b.store.Manifest()
 	for i, in := range toRead {
-		if in.path != "-" {
+		if in.planned {
 			continue
 		}
-		// Now that its content is known: has the store got it already?
-		in.sha, in.id = sources[i].SHA256, "stdin-"+sources[i].SHA256[:16]
+		in.sha = sources[i].SHA256
+		if in.path == "-" {
+			in.id = "stdin-" + in.sha[:16]
+		}
 		change.Files = append(change.Files, featurestore.File{ID: in.id, Name: in.name, SHA256: in.sha})
 	}
 	change.Sources = dedupe(sources)
@@ -142,6 +147,7 @@ func (b *builder) plan(inputs []*input) (*featurestore.Change, []*input) {
 	var toRead []*input
 	reading := map[string]bool{}
 	for _, in := range inputs {
+		in.planned = in.sha != ""
 		switch {
 		case in.sha == "":
 			toRead = append(toRead, in)

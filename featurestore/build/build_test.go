@@ -529,6 +529,9 @@ func TestCancelAnywhere(t *testing.T) {
 	for i := range 4 {
 		paths = append(paths, write(t, dir, fmt.Sprint("more", i), lines(uint64(i+10), "2024-07-26", 3000, 99)))
 	}
+	// Two of one size, whose contents must be told apart first.
+	twin := lines(20, "2024-07-26", 3000, 99)
+	paths = append(paths, write(t, dir, "twin0", twin), write(t, dir, "twin1", twin))
 	for _, stage := range []string{StageHash, StageRead, "lines", StageMerge} {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := config(paths...)
@@ -568,14 +571,22 @@ func TestProgress(t *testing.T) {
 		last[p.Stage] = p
 	}
 	build(t, s, c)
-	for _, stage := range []string{StageHash, StageRead} {
+	if p, ok := last[StageHash]; ok {
+		t.Errorf("what is new is hashed as it is read, not before: %+v", p)
+	}
+	ended := func(stage string) {
+		t.Helper()
 		if p := last[stage]; p.Done != int64(len(data)) || p.Total != p.Done || p.Detail != "a.json" {
 			t.Errorf("%s ended as %+v", stage, p)
 		}
 	}
+	ended(StageRead)
 	if p := last[StageMerge]; p.Done != 2 || p.Total != 2 {
 		t.Errorf("merge ended as %+v", p)
 	}
+	clear(last)
+	build(t, s, c) // of a size that is known
+	ended(StageHash)
 }
 
 func TestEmptyLog(t *testing.T) {
@@ -589,6 +600,12 @@ func TestEmptyLog(t *testing.T) {
 		t.Errorf("%+v, months %v", r, s.Months())
 	}
 	if r := build(t, s, config(log)); r.Unchanged != 1 {
+		t.Errorf("%+v", r)
+	}
+	// A file without lines that has bytes is known by them.
+	blank := write(t, dir, "b.json", []byte("\n\n"))
+	build(t, s, config(blank))
+	if r := build(t, s, config(blank)); r.Unchanged != 1 || r.Read != 0 {
 		t.Errorf("%+v", r)
 	}
 }

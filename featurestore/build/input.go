@@ -46,7 +46,7 @@ func (b *builder) inputs() ([]*input, error) {
 			case !st.Mode().IsRegular():
 				return nil, fault.Field(fault.Invalid, "logs", "log %s: it is not a regular file; give it on the standard input as -", path)
 			}
-			in.size = st.Size()
+			in.size, in.modified = st.Size(), st.ModTime()
 		}
 		out = append(out, in)
 	}
@@ -63,8 +63,32 @@ func logName(path string) string {
 	return name
 }
 
-// hash computes the hash of every file but the standard input.
+// known are the inputs whose content the store, or another input, may have: its
+// size is the same. The content of others is new, and hashed as it is read.
+func (b *builder) known(inputs []*input) []*input {
+	sizes := map[int64]int{}
+	for _, src := range b.store.Manifest().Sources {
+		sizes[src.Bytes]++
+	}
+	for _, in := range inputs {
+		if in.path != "-" {
+			sizes[in.size]++
+		}
+	}
+	var out []*input
+	for _, in := range inputs {
+		if in.path != "-" && sizes[in.size] > 1 {
+			out = append(out, in)
+		}
+	}
+	return out
+}
+
+// hash computes the hashes of files.
 func (b *builder) hash(ctx context.Context, inputs []*input) error {
+	if len(inputs) == 0 {
+		return nil
+	}
 	var total int64
 	for _, in := range inputs {
 		total += in.size
@@ -72,24 +96,34 @@ func (b *builder) hash(ctx context.Context, inputs []*input) error {
 	stop := b.meter.start(StageHash, total)
 	defer stop()
 	return each(ctx, min(b.Threads, len(inputs)), len(inputs), func(ctx context.Context, i int) error {
-		in := inputs[i]
-		if in.path == "-" {
-			return nil
-		}
-		done, finish := b.meter.file(in.name)
+		done, finish := b.meter.file(inputs[i].name)
 		defer finish()
-		f, err := os.Open(in.path)
-		if err != nil {
-			return fault.Field(fault.Invalid, "logs", "log %w", err)
-		}
-		defer f.Close()
-		h := sha256.New()
-		if _, err := io.Copy(h, &countReader{ctx, f, done}); err != nil {
-			return fault.Wrap(err, "log %s", in.path)
-		}
-		in.sha = hex.EncodeToString(h.Sum(nil))
-		return nil
+		return inputs[i].hash(ctx, done)
 	})
+}
+
+// hash computes the hash of a file as it is stored.
+func (in *input) hash(ctx context.Context, done *atomic.Int64) error {
+	f, err := os.Open(in.path)
+	if err != nil {
+		return fault.Field(fault.Invalid, "logs", "log %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, &countReader{ctx, f, done}); err != nil {
+		return fault.Wrap(err, "log %s", in.path)
+	}
+	in.sha = hex.EncodeToString(h.Sum(nil))
+	return nil
+}
+
+// changed reports whether a file is another than the one that was looked at.
+func (in *input) changed() bool {
+	if in.path == "-" {
+		return false
+	}
+	st, err := os.Stat(in.path)
+	return err != nil || st.Size() != in.size || !st.ModTime().Equal(in.modified)
 }
 
 // countReader counts what is read and ends with its context.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 
 	"sluice/featurestore"
 	"sluice/featurestore/accesslog"
@@ -92,10 +93,15 @@ func (b *builder) read(ctx context.Context, in *input, workers int, memory int64
 	switch {
 	case errors.Is(err, accesslog.ErrEmpty):
 		// A log without a line is one: nothing was asked for.
-		if sha = in.sha; sha == "" {
+		if in.path == "-" {
 			empty := sha256.Sum256(nil)
-			sha = hex.EncodeToString(empty[:])
+			in.sha = hex.EncodeToString(empty[:])
+		} else if in.sha == "" {
+			if err := in.hash(ctx, new(atomic.Int64)); err != nil {
+				return nil, err
+			}
 		}
+		sha = in.sha
 		info.Bytes = in.size
 		info.Notes = []string{"the log is empty"}
 	case err != nil:
@@ -121,7 +127,7 @@ func (b *builder) read(ctx context.Context, in *input, workers int, memory int64
 		if err != nil {
 			return nil, err
 		}
-		if sha = log.SHA256(); in.sha != "" && sha != in.sha {
+		if sha = log.SHA256(); in.sha != "" && sha != in.sha || in.changed() {
 			return nil, fault.Field(fault.Unavailable, "logs", "log %s: %w", in.path, errChanged)
 		}
 		b.describe(&info, log)
