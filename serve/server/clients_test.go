@@ -64,7 +64,8 @@ type clientAnswers struct {
 	Confidence              float64
 	Unknown                 bool
 	Lookup, Reasons         []int
-	Listed, Changes         []string
+	Listed, Changes, Batch  []string
+	Feed                    string
 	Refused, Denied, Nobody string
 	Rows                    []any // "NaN" is no number in JSON
 }
@@ -179,6 +180,44 @@ func TestPHPClient(t *testing.T) {
 		half[i], none[i] = 0.5, float32(nan)
 	}
 	checkRows(t, a, s.models.scorers[champion], half, none)
+}
+
+// The PHP client that is generated from the OpenAPI description calls a service
+// with tokens.
+func TestGeneratedPHPClient(t *testing.T) {
+	py := python(t, "openapi_generator_cli", "openapi-generator-cli")
+	if out, err := exec.Command("java", "-version").CombinedOutput(); err != nil {
+		t.Skipf("no Java for the generator (Debian: default-jre-headless): %v %s", err, out)
+	}
+	if out, err := exec.Command("php", "-r", `require "GuzzleHttp/autoload.php"; exit(extension_loaded("curl") && extension_loaded("mbstring") ? 0 : 1);`).CombinedOutput(); err != nil {
+		t.Skipf("no PHP with Guzzle, curl and mbstring (Debian: php-guzzlehttp-guzzle, php-curl, php-mbstring): %v %s", err, out)
+	}
+	s := start(t, someLines(100), withTokens(t))
+	older := someLines(99)
+	older[5].Confidence = 0.9
+	writeFeed(t, s.home, "2024-08-30", older)
+	dir := t.TempDir()
+	description := filepath.Join(dir, "openapi.json")
+	if err := os.WriteFile(description, sluicev1.OpenAPI(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	generate := exec.Command("sh", "../clients/php/generate.sh", description, filepath.Join(dir, "php"))
+	generate.Env = append(os.Environ(), "OPENAPI_GENERATOR="+filepath.Join(filepath.Dir(py), "openapi-generator-cli"))
+	if out, err := generate.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	a := runClient(t, exec.Command("php", "testdata/generated.php", filepath.Join(dir, "php"), "http://"+s.HTTPAddr(), clientToken))
+	if a.Verdict != "VERDICT_NOT_ABUSIVE" || a.Refused != "400 INVALID name" || a.Denied != "401 UNAUTHENTICATED " {
+		t.Errorf("%+v", a)
+	}
+	if len(a.Changes) != 3 || a.Feed != "2024-08-31 200" || !slices.Equal(a.Batch, []string{"192.0.2.2", "2001:db8:0:5::1"}) {
+		t.Errorf("changes %q, feed %q, batch %q", a.Changes, a.Feed, a.Batch)
+	}
+	half, quarter := make([]float32, 12), make([]float32, 12)
+	for i := range half {
+		half[i], quarter[i] = 0.5, 0.25
+	}
+	checkRows(t, a, s.models.scorers[champion], half, quarter)
 }
 
 // Triton's own clients read the same answers over every transport and encoding.
