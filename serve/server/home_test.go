@@ -12,6 +12,8 @@ import (
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
+	"sluice/models/calibration"
+	"sluice/models/drift"
 	"sluice/models/ensemble"
 	"sluice/models/registry"
 	"sluice/models/scorer"
@@ -39,25 +41,20 @@ func stump(value float32) *ensemble.Model {
 	}
 }
 
-func writeVersion(t *testing.T, home, name string, value float32, created time.Time) {
+// writeVersion writes a version whose model is stump(value), with its self-test
+// and the profile of a hundred rows; edit may change its files.
+func writeVersion(t testing.TB, home, name string, value float32, created time.Time, edit ...func(files map[string][]byte)) {
 	t.Helper()
 	d, err := registry.Open(home).Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Discard()
-	var model bytes.Buffer
-	if err := xgboost.WriteJSON(&model, stump(value)); err != nil {
-		t.Fatal(err)
+	files := versionFiles(t, name, value)
+	for _, f := range edit {
+		f(files)
 	}
-	schema, err := json.Marshal(scorer.NewSchema(columns.Names(), scorer.OperatingPoint{Target: 0.8, ChosenOn: "nothing"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, b := range map[string][]byte{
-		registry.ModelFile: model.Bytes(), registry.SchemaFile: schema, registry.EvaluationFile: []byte(evaluationText),
-		registry.CalibrationFile: []byte(`{"schema_version":1,"kind":"platt","rows":100,"reason":"few rows","slope":1,"intercept":0}`),
-	} {
+	for file, b := range files {
 		if err := d.WriteFile(file, b); err != nil {
 			t.Fatal(err)
 		}
@@ -66,6 +63,76 @@ func writeVersion(t *testing.T, home, name string, value float32, created time.T
 	if _, err := d.Commit(registry.Manifest{CreatedAt: created, Train: []row.Month{july}, Test: []row.Month{july + 1}, Gate: registry.Gate{Passed: true, Reasons: []string{"precision"}}}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func versionFiles(t testing.TB, name string, value float32) map[string][]byte {
+	t.Helper()
+	var model bytes.Buffer
+	if err := xgboost.WriteJSON(&model, stump(value)); err != nil {
+		t.Fatal(err)
+	}
+	columnNames := columns.Names()
+	schema := scorer.NewSchema(columnNames, scorer.OperatingPoint{Target: 0.8, ChosenOn: "nothing"})
+	calibrated := []byte(`{"schema_version":1,"kind":"platt","rows":100,"reason":"few rows","slope":1,"intercept":0}`)
+	cal, err := calibration.Parse(calibrated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := scorer.New(name, stump(value), schema, cal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rows = 100
+	x := make([]float32, rows*len(columnNames))
+	values := make([][]float64, len(columnNames)+1)
+	for i := range rows {
+		x[i*len(columnNames)+columns.RequestCount] = float32(i % 20)
+	}
+	for i, sc := range s.ScoreFloat32(x, rows, 1) {
+		for j, v := range x[i*len(columnNames):][:len(columnNames)] {
+			values[j] = append(values[j], float64(v))
+		}
+		values[len(columnNames)] = append(values[len(columnNames)], sc.Probability)
+	}
+	profile, err := drift.NewProfile(append(columns.Names(), drift.ScoreColumn), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	marshal := func(v any) []byte {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	return map[string][]byte{
+		registry.ModelFile: model.Bytes(), registry.SchemaFile: marshal(schema), registry.EvaluationFile: []byte(evaluationText),
+		registry.CalibrationFile: calibrated, registry.SelfTestFile: marshal(s.SelfTest(x, 20)), registry.ProfileFile: marshal(profile),
+	}
+}
+
+// setChampion puts a version in service without the registry's checks and logs.
+func setChampion(t testing.TB, home, name string) {
+	t.Helper()
+	path := filepath.Join(registry.Open(home).Dir(), "champion")
+	if err := os.WriteFile(path+".next", []byte(name+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".next", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitChampion waits until a version is in service.
+func awaitChampion(t testing.TB, s *testServer, name string) {
+	t.Helper()
+	for range 20000 {
+		if s.service.models.Champion() == name {
+			return
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+	t.Fatalf("%s is not in service", name)
 }
 
 // The registry's versions serve: the champion, others by name; a promotion
