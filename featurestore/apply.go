@@ -377,63 +377,6 @@ func (s *Store) WriteMonth(ctx context.Context, m *Month) error {
 	return s.commit(ctx, next, []*MonthInfo{info})
 }
 
-// Label rewrites a month's label column. Errors: NotFound, Corrupt, Exhausted,
-// Interrupted.
-func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
-	if err := s.writable(); err != nil {
-		return err
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	next := s.Manifest().clone()
-	was, err := s.MonthInfo(m)
-	if err != nil {
-		return err
-	}
-	// Columns of what was listed earlier are as old as the labels they came
-	// with: they go with them. Others stay until their source is given again.
-	more, names := enricherOf(l)
-	var kept []string
-	var at []int
-	for i, n := range was.Columns {
-		if !columns.IsEarlier(n) && !slices.Contains(names, n) {
-			kept, at = append(kept, n), append(at, i)
-		}
-	}
-	var values []float64
-	info, err := s.writeMonthFile(ctx, m, append(kept, names...), func(write func(*row.Row) error) error {
-		return s.ScanMonth(m, true, func(r *row.Row) error {
-			r.Label = l.Label(r.IP, m)
-			values = values[:0]
-			for _, i := range at {
-				values = append(values, r.Values[i])
-			}
-			if more != nil {
-				start, end := was.Window(r.Attack)
-				values = more.Enrich(values, r.IP, start, end)
-			}
-			r.Values = values
-			return write(r)
-		})
-	})
-	if err != nil {
-		return err
-	}
-	for i := range info.Missing {
-		info.Missing[i].Reason = missingReason(info.Missing[i].Column, nil)
-		for _, c := range was.Missing {
-			if c.Column == info.Missing[i].Column {
-				info.Missing[i].Reason = c.Reason
-			}
-		}
-	}
-	was.SHA256, was.Bytes, was.Labels = info.SHA256, info.Bytes, info.Labels
-	was.Columns, was.Missing = info.Columns, info.Missing
-	was.Labels.Definition = l.Definition()
-	next.setMonth(m, &was)
-	return s.commit(ctx, next, []*MonthInfo{&was})
-}
-
 // NewPartial begins the file of a partial; what is written appears with
 // CloseAtomicallyReplace, or goes with Cleanup.
 func (s *Store) NewPartial(name string) (*renameio.PendingFile, error) {

@@ -127,6 +127,10 @@ type MonthInfo struct {
 	Labels  Labels   `json:"labels"`
 	First   int64    `json:"first"` // first request, Unix seconds
 	Last    int64    `json:"last"`
+	// Further are the digests of what the columns from elsewhere than the logs
+	// were made of, by the name of their group; see Store.Enrich. Earlier
+	// listings go with the labels and are not among them.
+	Further map[string]string `json:"further,omitempty"`
 	// Missing are the columns that some rows lack (NaN), with the reason.
 	Missing []MissingColumn `json:"missing,omitempty"`
 	Notes   []string        `json:"notes,omitempty"`

@@ -164,7 +164,7 @@ func (s *Store) rewriteMonth(ctx context.Context, info *MonthInfo, keep func(row
 			}
 		}
 	}
-	written.Notes, written.Options, written.Partials = info.Notes, info.Options, info.Partials
+	written.Notes, written.Options, written.Partials, written.Further = info.Notes, info.Options, info.Partials, info.Further
 	*info = *written
 	return true, nil
 }

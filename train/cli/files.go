@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +80,22 @@ func (d *dataFlags) fill(c *pipeline.Config) error {
 		return fault.Field(fault.Usage, "label-definition", "--label-definition: %w", err)
 	}
 	c.LabelDefinition = *d.labelDef
+	for _, f := range []struct {
+		name string
+		from *list
+		to   *[]string
+	}{{"mmdb", &d.mmdb, &c.Further.MMDB}, {"spur", &d.spur, &c.Further.Spur}, {"drops", &d.drops, &c.Further.Drops}, {"crawler-ranges", &d.crawlerRanges, &c.Further.CrawlerRanges}} {
+		if *f.to, err = expandGlobs(f.name, f.from.values); err != nil {
+			return err
+		}
+	}
+	for _, s := range d.ownReporters.values {
+		id, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || id < 1 {
+			return fault.Field(fault.Usage, "own-reporters", "--own-reporters %q: want reporter ids, as AbuseIPDB's answers have them", s)
+		}
+		c.LabelOptions.OwnReporters = append(c.LabelOptions.OwnReporters, id)
+	}
 	if *d.pseudonymise != "" {
 		if c.Pseudonyms, err = pseudonym.ReadKey(*d.pseudonymise); err != nil {
 			return err
@@ -140,26 +157,40 @@ func parseSize(s string) (int64, error) {
 	return 0, fault.Field(fault.Usage, "memory", "--memory %q: want a size, as in 512MiB or 2GiB", s)
 }
 
-// parseColumns reads --columns: "twelve", "behaviour" (which is with the twelve),
-// or column names.
+// parseColumns reads --columns: names of columns, and of groups of them, each
+// column once. "behaviour" is with the twelve.
 func parseColumns(s string) ([]string, error) {
-	if s == "twelve" || s == "" {
-		return columns.Names(), nil
+	if s == "" {
+		s = "twelve"
 	}
-	if s == "behaviour" {
-		return columns.Stored(), nil
+	groups := map[string][]string{"twelve": columns.Names(), "behaviour": columns.Stored()}
+	known, all := []string{"twelve", "behaviour"}, columns.Stored()
+	for _, g := range columns.Further() {
+		groups[g.Name] = g.Names()
+		known, all = append(known, g.Name), append(all, g.Names()...)
 	}
 	var names []string
-	all := append(columns.Stored(), columns.EarlierNames()...)
 	for name := range strings.SplitSeq(s, ",") {
 		name = strings.TrimSpace(name)
 		if name == columns.Label {
 			return nil, fault.Field(fault.Usage, "columns", "--columns: %s is the label; a model that is handed it learns nothing else", name)
 		}
-		if _, ok := columns.ByName(name); !ok {
-			return nil, fault.Field(fault.Usage, "columns", "--columns: %q is no column%s; want twelve, behaviour, or some of %s", name, didYouMean(name, all), strings.Join(all, ", "))
+		group, ok := groups[name]
+		if !ok {
+			if _, ok := columns.ByName(name); !ok {
+				return nil, fault.Field(fault.Usage, "columns", "--columns: %q is no column%s; want groups of them (%s) or some of %s", name, didYouMean(name, append(known, all...)), strings.Join(known, ", "), strings.Join(all, ", "))
+			}
+			group = []string{name}
 		}
-		names = append(names, name)
+		for _, n := range group {
+			// A group may hold what was named before it; a name given twice is a
+			// mistake.
+			if !slices.Contains(names, n) {
+				names = append(names, n)
+			} else if len(group) == 1 {
+				return nil, fault.Field(fault.Usage, "columns", "--columns names a column twice: %s", n)
+			}
+		}
 	}
 	return names, nil
 }

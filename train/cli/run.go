@@ -58,10 +58,12 @@ type dataFlags struct {
 	labelMonth, labelDef                      *string
 	labelDelay                                *int
 	memory, pseudonymise                      *string
+	mmdb, spur, drops, crawlerRanges          list
+	ownReporters                              list
 }
 
 func declareData(fs *flag.FlagSet) *dataFlags {
-	d := &dataFlags{siteHosts: list{comma: true}, apiPrefixes: list{comma: true}, apiHosts: list{comma: true}, proxies: list{comma: true}, cacheStatus: list{comma: true}}
+	d := &dataFlags{siteHosts: list{comma: true}, apiPrefixes: list{comma: true}, apiHosts: list{comma: true}, proxies: list{comma: true}, cacheStatus: list{comma: true}, ownReporters: list{comma: true}}
 	fs.Var(&d.logs, "logs", "log `FILES` or globs, plain, gzip or zstd; - is stdin")
 	fs.Var(&d.labels, "labels", "AbuseIPDB export `FILES` or globs: plain text, blacklist JSON, check answers, CSV")
 	d.attacks = fs.String("attacks", "none", "`FILE` of attack windows (CSV, JSON); detect: found in the logs; none: each month is one window")
@@ -80,6 +82,11 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	d.labelMonth = fs.String("label-month", "", "`YYYY-MM` of label exports that do not say their month themselves")
 	d.labelDef = fs.String("label-definition", "", "`L1..L6`: what counts as reported; by the export's shape unless given")
 	d.labelDelay = fs.Int("label-delay", 0, "`DAYS` after the month's end up to which reports count; the same for every month")
+	fs.Var(&d.ownReporters, "own-reporters", "reporter `IDS` of your own AbuseIPDB accounts, whose reports don't count in verbose check answers")
+	fs.Var(&d.mmdb, "mmdb", "MaxMind DB `FILES` with countries or autonomous systems, for the columns geo")
+	fs.Var(&d.spur, "spur", "Spur feeds or answers of its Context API, `FILES`, for the columns spur")
+	fs.Var(&d.drops, "drops", "silent-drop records, `FILES`, for the columns drops")
+	fs.Var(&d.crawlerRanges, "crawler-ranges", "published ranges of crawlers, `FILES`, for the column verified_crawler")
 	d.pseudonymise = fs.String("pseudonymise", "", "`KEYFILE` of 32 bytes: store prefix-preserving pseudonyms instead of addresses")
 	d.memory = fs.String("memory", "", "`SIZE` that reading logs may take, as in 512MiB")
 	return d
@@ -90,7 +97,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	train, test := list{comma: true}, list{comma: true}
 	fs.Var(&train, "train", "`MONTHS` to train on, as in 2024-06,2024-07; last-N takes the N before the test month")
 	fs.Var(&test, "test", "`MONTHS` to test on; by default the latest")
-	columns := fs.String("columns", "twelve", "`COLUMNS` of the model: twelve, behaviour (the twelve and what requests do), or names")
+	columns := fs.String("columns", "twelve", "`COLUMNS` of the model, names or groups of them: twelve, behaviour (the twelve and what requests do), earlier, geo, spur, drops, crawler")
 	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters (num_boost_round among them)")
 	tune := fs.Bool("tune", false, "search the parameters by cross-validation grouped by IP within the training months")
 	gates := fs.String("gates", "", "YAML `FILE` of what a version must reach: min_precision, precision_bound, not_worse_than_rules, max_psi, …")

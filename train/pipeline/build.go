@@ -55,12 +55,9 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			return fault.Field(fault.Invalid, "attacks", "no attack stands out in %s; say --attacks none to take each month as one window", strings.Join(baseNames(c.Logs), ", "))
 		}
 	}
+	had := furtherGroups(st)
 	if labeler != nil {
-		check := ""
-		if c.Pseudonyms != nil {
-			check = c.Pseudonyms.Check()
-		}
-		if err := st.CheckPseudonyms(check); err != nil {
+		if err := st.CheckPseudonyms(pseudonymCheck(c)); err != nil {
 			return err
 		}
 		labeler = build.Relabel(withDelay(labeler, c.LabelOptions.Delay), c.Pseudonyms)
@@ -110,7 +107,19 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			}
 		}
 	}
+	if err := enrich(ctx, c, st, sink); err != nil {
+		return err
+	}
+	warnOfLost(st, had, sink)
 	return nil
+}
+
+// pseudonymCheck names the key of the pseudonyms; "" where addresses are kept.
+func pseudonymCheck(c *Config) string {
+	if c.Pseudonyms == nil {
+		return ""
+	}
+	return c.Pseudonyms.Check()
 }
 
 func buildSummary(r build.Result, took time.Duration) string {

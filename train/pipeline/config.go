@@ -39,6 +39,8 @@ type Config struct {
 	LabelOptions    reputation.Options
 	LabelDefinition string // "", "L1" … "L6"
 
+	Further FurtherFiles // what columns from elsewhere than the logs are made of
+
 	Columns         []string // of the model
 	Params          gbtree.Params
 	Rounds          int // num_boost_round

@@ -48,7 +48,7 @@ func newTable(have []string, rows []row.Row, names []string, ids groupNumbers, l
 			return nil, fault.Field(fault.Invalid, n, "%s is the label and never an input of a model", n)
 		}
 		if at[j] = slices.Index(have, n); at[j] < 0 {
-			return nil, fault.Field(fault.Invalid, "columns", "the store has no column %q", n)
+			return nil, fault.Field(fault.Invalid, "columns", "the store has no column %q%s", n, lacking(n))
 		}
 	}
 	t := &table{names: names}
