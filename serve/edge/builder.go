@@ -419,6 +419,7 @@ func (b *Builder) cover6(ctx context.Context, l *List, o Options) error {
 		}
 		u.whole = lossy && j-i > 1 && knownIn(u.hi, 64) == 0 && free(u.hi, 64)
 		l.units = append(l.units, u)
+		l.stats.ExactEntries += l.countWithin(i, j)
 		i = j
 	}
 	c := cover{n: len(l.units), width: 64, key: func(i int) uint64 { return l.units[i].hi }, lossy: lossy, knownIn: knownIn, free: free, maxKnown: maxKnown, budget: o.budget(o.MaxExtraIPv6, len(l.units)), widest: 64}
@@ -428,14 +429,13 @@ func (b *Builder) cover6(ctx context.Context, l *List, o Options) error {
 		case l.units[i].whole || to-from == 1:
 			return 1, true
 		}
-		return len(l.within(from, to)), false
+		return l.countWithin(from, to), false
 	}
 	if lossy {
 		c.widest = o.IPv6
 	}
 	err := c.run(ctx)
 	l.length6 = c.length
-	l.stats.ExactEntries += c.exact
 	l.stats.LeastEntries += c.least
 	l.stats.ExtraIPv6 = c.extra
 	l.stats.Known += c.known

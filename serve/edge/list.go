@@ -2,6 +2,7 @@ package edge
 
 import (
 	"iter"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"time"
@@ -94,6 +95,28 @@ func (l *List) within(from, to int) []netip.Prefix {
 		ps = append(ps, netip.PrefixFrom(x.addr(), 128))
 	}
 	return Merge(ps)
+}
+
+// countWithin is how many prefixes within gives: each run of neighbours takes
+// the widest prefix that begins at its first address, and so on.
+func (l *List) countWithin(from, to int) (n int) {
+	for from < to {
+		a := l.v6[from].lo
+		i := from + 1
+		for i < to && l.v6[i].lo == l.v6[i-1].lo+1 {
+			i++
+		}
+		for left := uint64(i - from); left > 0; n++ {
+			size := uint64(1) << (bits.Len64(left) - 1)
+			if a != 0 {
+				size = min(size, a&-a)
+			}
+			a += size
+			left -= size
+		}
+		from = i
+	}
+	return n
 }
 
 // Stats says what the list covers.

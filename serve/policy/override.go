@@ -138,7 +138,7 @@ func parseInstant(what, s string) (t time.Time, day bool, err error) {
 func shown(word string) string {
 	for part := range strings.FieldsFuncSeq(word, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF.:", r) }) {
 		part = strings.Trim(part, ".")
-		if _, err := netip.ParseAddr(part); err == nil || strings.Count(part, ".") >= 3 {
+		if _, err := netip.ParseAddr(part); err == nil || strings.Count(part, ".") >= 3 || strings.Count(part, ":") >= 4 || strings.Contains(part, "::") {
 			return "with an address in it"
 		}
 	}
