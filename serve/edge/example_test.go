@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"sluice/serve/edge"
+	"sluice/serve/policy"
 )
 
 // A HAProxy map from addresses of one's own.
@@ -58,6 +60,52 @@ func ExampleBuilder_Build() {
 	// Output:
 	// 192.0.2.0/28 14
 	// 1 entries in place of 6, hitting 2 addresses more
+}
+
+// Another program's list, without what people and crawlers' operators vouch for,
+// as decisions for CrowdSec.
+func ExampleWrite() {
+	listed, _, err := edge.Read(strings.NewReader("192.0.2.7\n198.51.100.0/31\n203.0.113.9\n"), "mine.txt")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	overrides, err := policy.ParseOverrides(strings.NewReader("192.0.2.7 allow never alice our own monitoring\n"), "allow.txt")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	crawler, err := policy.ParseRanges(strings.NewReader(`{"prefixes": [{"ipv4Prefix": "203.0.113.0/27"}]}`), "bot.json", "Examplebot")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := policy.New(policy.Rules{Overrides: overrides, Crawlers: []policy.Ranges{crawler}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var b edge.Builder
+	for _, prefix := range listed {
+		b.Force(prefix, "my own rules")
+	}
+	for _, keep := range p.Regions(time.Date(2024, 9, 1, 0, 0, 0, 0, time.UTC)).Keep {
+		for _, prefix := range edge.Subtract([]netip.Prefix{keep.Prefix}, keep.Except) {
+			b.Allow(prefix)
+		}
+	}
+	list, err := b.Build(context.Background(), edge.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	h := edge.Header{Name: "mine", Lifetime: 36 * time.Hour}
+	if err := edge.Write(os.Stdout, edge.CrowdSecCSV, h, list.All()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// duration,reason,scope,type,value
+	// 36h,mine (my own rules),Range,ban,198.51.100.0/31
 }
 
 // Any list back into prefixes, in the fewest that cover it.
