@@ -2,58 +2,63 @@ package spark
 
 import "fmt"
 
-// Addresses are compared in one spelling each, as package row has it: IPv4
-// dotted, IPv6 as 32 lower-case hex digits, IPv4-mapped IPv6 as IPv4. What is
-// none, or has a zone or leading zeros, is null.
+// An address is compared as a key: 4 and eight hex digits, or 6 and 32 of them,
+// so that the order of keys as text is that of row keys (IPv4 before IPv6, by
+// number). IPv4-mapped IPv6 is IPv4. What is none, or has a zone or leading
+// zeros, has no key: it is null.
 
 const (
 	octet    = `(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`
 	dotted   = `(?:` + octet + `\.){3}` + octet
 	isIPv4   = `\A` + dotted + `\z`
-	mayBeV6  = `\A(?=[0-9A-Fa-f.]*:)[0-9A-Fa-f:]*(?::` + dotted + `)?\z`
-	v4Tail   = `:([0-9]+\.[0-9.]+)\z`
-	hexGroup = `\A[0-9a-f]{1,4}\z`
+	endsIPv4 = `:` + dotted + `\z`
+	group    = `[0-9a-f]{1,4}`
+	// "::" stands for one group of zeros at least, so there are seven others at
+	// most.
+	isIPv6 = `\A(?:(?:` + group + `:){7}` + group + `|(?!(?:.*?[0-9a-f](?::|\z)){8})(?:` + group + `(?::` + group + `)*)?::(?:` + group + `(?::` + group + `)*)?)\z`
 )
 
-// addressSteps are the levels of a query that make the column ip out of
-// ip_text, each reading from the one before.
+// addressSteps are the levels of a query that make the column address out of
+// ip_text, each reading from the one before. They refer to what is below as
+// seldom as can be: an engine that moves a condition down writes it out.
 func addressSteps() [][]string {
-	tail := func(i int) string {
-		return fmt.Sprintf("CAST(split(regexp_extract(ip_text, %s, 1), '[.]')[%d] AS INT)", lit(v4Tail), i)
+	number := func(of string, from int) string {
+		return fmt.Sprintf("CAST(split_part(%s, '.', %d) AS BIGINT) * 256 + CAST(split_part(%s, '.', %d) AS BIGINT)", of, from, of, from+1)
 	}
-	hexByte := func(from int) string { return fmt.Sprintf("conv(substr(ip6_hex, %d, 2), 16, 10)", from) }
+	tail := "substring_index(ip_text, ':', -1)"
 	return [][]string{
-		{
-			fmt.Sprintf("CASE WHEN ip_text RLIKE %s THEN ip_text END AS ip4", lit(isIPv4)),
-			// The dotted tail that an IPv6 address may have, as two groups.
-			fmt.Sprintf("CASE WHEN NOT ip_text RLIKE %s THEN NULL WHEN ip_text LIKE '%%.%%' THEN\n        concat(lower(regexp_replace(ip_text, %s, ':')), format_string('%%x:%%x', %s * 256 + %s, %s * 256 + %s))\n      ELSE lower(ip_text) END AS ip6",
-				lit(mayBeV6), lit(v4Tail), tail(0), tail(1), tail(2), tail(3)),
-		},
-		{"split(ip6, '::', -1) AS ip6_halves"},
-		{
-			"CASE WHEN ip6_halves[0] = '' THEN CAST(array() AS ARRAY<STRING>) ELSE split(ip6_halves[0], ':', -1) END AS ip6_left",
-			"CASE WHEN size(ip6_halves) < 2 THEN CAST(array() AS ARRAY<STRING>) WHEN ip6_halves[1] = '' THEN CAST(array() AS ARRAY<STRING>) ELSE split(ip6_halves[1], ':', -1) END AS ip6_right",
-		},
-		{fmt.Sprintf("CASE WHEN (size(ip6_halves) = 1 AND size(ip6_left) = 8 OR size(ip6_halves) = 2 AND size(ip6_left) + size(ip6_right) <= 7)\n        AND forall(concat(ip6_left, ip6_right), g -> g RLIKE %s)\n      THEN concat(array_join(transform(ip6_left, g -> lpad(g, 4, '0')), ''),\n        repeat('0000', 8 - size(ip6_left) - size(ip6_right)),\n        array_join(transform(ip6_right, g -> lpad(g, 4, '0')), '')) END AS ip6_hex", lit(hexGroup))},
-		{fmt.Sprintf("CASE WHEN ip4 IS NOT NULL THEN ip4\n      WHEN ip6_hex LIKE '00000000000000000000ffff%%' THEN concat_ws('.', %s, %s, %s, %s)\n      ELSE ip6_hex END AS ip", hexByte(25), hexByte(27), hexByte(29), hexByte(31))},
+		// The dotted tail that an IPv6 address may have becomes two groups.
+		{fmt.Sprintf(`CASE WHEN ip_text LIKE '%%:%%' THEN CASE WHEN ip_text LIKE '%%.%%' THEN
+        CASE WHEN ip_text RLIKE %s THEN lower(concat(substr(ip_text, 1, length(ip_text) - length(%s)), hex(%s), ':', hex(%s))) END
+        ELSE lower(ip_text) END END AS ip6`, lit(endsIPv4), tail, number(tail, 1), number(tail, 3))},
+		// "::" is written out, so that there are eight groups between colons.
+		{fmt.Sprintf(`CASE WHEN ip6 RLIKE %s THEN regexp_replace(concat(':', replace(ip6, '::', concat(':', repeat('0:', 8 - length(regexp_replace(regexp_replace(ip6, '[0-9a-f]+', 'x'), ':', ''))))), ':'), '::', ':') END AS ip6_groups`, lit(isIPv6))},
+		{fmt.Sprintf(`CASE WHEN ip_text RLIKE %s THEN concat('4', lower(lpad(hex((%s) * 65536 + %s), 8, '0')))
+      WHEN ip6_groups IS NOT NULL THEN regexp_replace(concat('6', replace(regexp_replace(regexp_replace(regexp_replace(ip6_groups, ':(?=.:)', ':000'), ':(?=..:)', ':00'), ':(?=...:)', ':0'), ':', '')), %s, '4') END AS address`,
+			lit(isIPv4), number("ip_text", 1), number("ip_text", 3), lit(`\A60{20}ffff`))},
 	}
 }
 
-// sortKey is the order of row keys as text: IPv4 before IPv6, by number.
-const sortKey = "CASE WHEN ip LIKE '%.%' THEN concat('4', array_join(transform(split(ip, '[.]'), o -> lpad(lower(hex(CAST(o AS BIGINT))), 2, '0')), '')) ELSE concat('6', ip) END"
-
-// prefixOf is the /24 of an IPv4 and the /64 of an IPv6 address, out of its
-// sort key.
+// prefixOf is the /24 of an IPv4 and the /64 of an IPv6 address.
 const prefixOf = "substr(address, 1, CASE WHEN address LIKE '4%' THEN 7 ELSE 17 END)"
 
-// addressText is the usual spelling (RFC 5952) of an ip of addressSteps.
-func addressText() string {
-	groups := "concat(':', array_join(transform(sequence(0, 7), i -> regexp_replace(substr(ip, 4 * i + 1, 4), '^0{1,3}', '')), ':'), ':')"
-	out := "CASE WHEN ip LIKE '%.%' THEN ip"
-	for n := 8; n >= 2; n-- {
-		// The first of the longest runs of zeros becomes "::".
-		run := fmt.Sprintf("^(.*?):0(?::0){%d}:(.*)$", n-1)
-		out += fmt.Sprintf("\n    WHEN %s RLIKE %s THEN regexp_replace(regexp_replace(regexp_replace(%s, %s, '$1::$2'), '^:(?!:)', ''), '(?<!:):$', '')", groups, lit(run), groups, lit(run))
+// textSteps are the levels of a query that make ip, in the usual spelling (RFC
+// 5952), out of address.
+func textSteps() []string {
+	dotted := "concat_ws('.'"
+	for from := 2; from <= 8; from += 2 {
+		dotted += fmt.Sprintf(", conv(substr(address, %d, 2), 16, 10)", from)
 	}
-	return out + "\n    ELSE trim(BOTH ':' FROM " + groups + ") END"
+	// The first of the longest runs of zeros becomes "::", alone ones stay.
+	short := "CASE"
+	for n := 8; n >= 2; n-- {
+		run := fmt.Sprintf(":0(?::0){%d}:", n-1)
+		short += fmt.Sprintf("\n        WHEN ip_groups RLIKE '%[1]s' THEN regexp_replace(ip_groups, '^(.*?)%[1]s(.*)$', '$1::$2')", run)
+	}
+	short += "\n        ELSE ip_groups END AS ip_short"
+	return []string{
+		"regexp_replace(regexp_replace(substr(address, 2), '(....)', ':$1'), ':0{1,3}', ':') || ':' AS ip_groups",
+		short,
+		fmt.Sprintf("CASE WHEN address LIKE '4%%' THEN %s) ELSE regexp_replace(regexp_replace(ip_short, '^:(?!:)', ''), '(?<!:):$', '') END AS ip", dotted),
+	}
 }

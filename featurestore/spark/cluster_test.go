@@ -108,7 +108,16 @@ func (s *installed) start(t *testing.T) *cluster {
 // there.
 func (c *cluster) daemon(t *testing.T, ready string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(c.home, "bin", "spark-class"), args...)
+	// The first shell ends the whole group when this process is gone, however it
+	// went: the pipe that it reads has no other end.
+	watch, hold, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hold.Close() })
+	defer watch.Close()
+	cmd := exec.Command("sh", append([]string{"-c", `(cat <&3 >/dev/null; kill -KILL 0) & exec "$@" 3<&-`, "sh", filepath.Join(c.home, "bin", "spark-class")}, args...)...)
+	cmd.ExtraFiles = []*os.File{watch}
 	cmd.Env = append(append(os.Environ(), c.env()...), "SPARK_DAEMON_MEMORY=256m")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StderrPipe()

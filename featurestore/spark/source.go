@@ -33,6 +33,7 @@ func lit(s string) string {
 }
 
 const (
+	usualTime = `\A[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\z`
 	isoTime   = `\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.,][0-9]+)?(?: ?(?:Z|z|UTC|GMT|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?\z`
 	zoneAtEnd = `([+-])([0-9]{2}):?([0-9]{2})?\z`
 	// The first instant of 1990 and of 2100: what a log's time may lie between.
@@ -43,10 +44,11 @@ const (
 // textTime reads ISO 8601, a leap second being the next minute's first.
 func textTime() string {
 	part := func(n int) string { return fmt.Sprintf("regexp_extract({c}, %s, %d)", lit(zoneAtEnd), n) }
-	return fmt.Sprintf(`CASE WHEN {c} RLIKE %s THEN CAST(unix_date(try_cast(substr({c}, 1, 10) AS DATE)) AS BIGINT) * 86400
+	return fmt.Sprintf(`CASE WHEN {c} RLIKE %s THEN unix_seconds(try_cast({c} AS TIMESTAMP))
+        WHEN {c} RLIKE %s THEN CAST(unix_date(try_cast(substr({c}, 1, 10) AS DATE)) AS BIGINT) * 86400
         + CAST(substr({c}, 12, 2) AS BIGINT) * 3600 + CAST(substr({c}, 15, 2) AS BIGINT) * 60 + CAST(substr({c}, 18, 2) AS BIGINT)
         - CASE WHEN length({c}) <= 20 OR %s = '' THEN 0 ELSE CAST(concat(%s, '1') AS BIGINT) * (CAST(%s AS BIGINT) * 3600 + coalesce(try_cast(%s AS BIGINT), 0) * 60) END END`,
-		lit(isoTime), part(1), part(1), part(2), part(3))
+		lit(usualTime), lit(isoTime), part(1), part(1), part(2), part(3))
 }
 
 // numberTime reads seconds, milli-, micro- or nanoseconds since 1970: their

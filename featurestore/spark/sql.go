@@ -80,7 +80,7 @@ sluice_source AS (
 	}
 	fmt.Fprintf(&b, `,
 sluice_read AS (
-  SELECT *, regexp_replace(http_status, '[.]0\\z', '') AS status,
+  SELECT *, CASE WHEN length(http_status) <= 3 THEN http_status ELSE regexp_replace(http_status, '[.]0\\z', '') END AS status,
       CASE WHEN user_agent NOT IN ('', '-') THEN user_agent ELSE '' END AS agent,
       CASE WHEN uri_query NOT IN ('', '-') THEN CASE WHEN uri_query LIKE '?%%' THEN uri_query ELSE concat('?', uri_query) END END AS query,
       coalesce(uri_path, '') AS path
@@ -104,7 +104,7 @@ sluice_requests AS (
 func outcomes(o *Options) [][2]string {
 	out := [][2]string{
 		{"time", fmt.Sprintf("coalesce(r.t < %d OR r.t >= %d, TRUE)", minTime, maxTime)},
-		{"address", "r.ip IS NULL"},
+		{"address", "r.address IS NULL"},
 		{"status", fmt.Sprintf("NOT coalesce(r.status, '') RLIKE %s", lit(okStatus))},
 		{"size", "coalesce(r.response_size < 0, FALSE)"},
 	}
@@ -147,10 +147,10 @@ var sums = []struct{ name, sql string }{
 	{"mobile_web", "count_if(access_method = 'mobile web')"},
 	{"mobile_app", "count_if(access_method = 'mobile app')"},
 	{"access_rows", "count(access_method)"},
-	{"status_rows", "count_if(status RLIKE '\\\\A[1-9][0-9][0-9]\\\\z')"},
-	{"status_3xx", "count_if(status RLIKE '\\\\A3[0-9][0-9]\\\\z')"},
-	{"status_4xx", "count_if(status RLIKE '\\\\A4[0-9][0-9]\\\\z')"},
-	{"status_5xx", "count_if(status RLIKE '\\\\A5[0-9][0-9]\\\\z')"},
+	{"status_rows", "count_if(length(status) = 3 AND substr(status, 1, 1) BETWEEN '1' AND '9')"},
+	{"status_3xx", "count_if(length(status) = 3 AND substr(status, 1, 1) = '3')"},
+	{"status_4xx", "count_if(length(status) = 3 AND substr(status, 1, 1) = '4')"},
+	{"status_5xx", "count_if(length(status) = 3 AND substr(status, 1, 1) = '5')"},
 	{"posts", "count_if(http_method = 'POST')"},
 	{"probes", "count_if(path RLIKE " + lit(probePattern) + ")"},
 	{"crawlers", "count_if(contains(agent, '://') OR contains(agent, '@') OR contains(agent, '+www.'))"},
@@ -160,58 +160,58 @@ var sums = []struct{ name, sql string }{
 // sluice_values, sluice_agents.
 func groups(o *Options) string {
 	var b strings.Builder
-	b.WriteString(",\nsluice_hours AS (\n  SELECT win, ip, t div 3600 AS hour")
+	b.WriteString(",\nsluice_hours AS (\n  SELECT win, address, t div 3600 AS hour")
 	for _, s := range sums {
 		fmt.Fprintf(&b, ",\n    %s AS %s", s.sql, s.name)
 	}
-	b.WriteString(",\n    min(t) AS first_at, max(t) AS last_at\n  FROM sluice_requests\n  GROUP BY win, ip, t div 3600\n),\nsluice_sums AS (\n  SELECT win, ip")
+	b.WriteString(",\n    min(t) AS first_at, max(t) AS last_at\n  FROM sluice_requests\n  GROUP BY win, address, t div 3600\n),\nsluice_sums AS (\n  SELECT win, address")
 	for _, s := range sums {
 		fmt.Fprintf(&b, ", sum(%s) AS %s", s.name, s.name)
 	}
 	b.WriteString(`,
     min(first_at) AS first_at, max(last_at) AS last_at, sort_array(collect_list(named_struct('hour', hour, 'requests', requests))) AS hours
   FROM sluice_hours
-  GROUP BY win, ip
+  GROUP BY win, address
 ),
 `)
 	if o.Approximate {
 		fmt.Fprintf(&b, `sluice_values AS (
-  SELECT win, ip, approx_count_distinct(query, %[1]v) AS queries, approx_count_distinct(path, %[1]v) AS paths, approx_count_distinct(agent, %[1]v) AS agents
+  SELECT win, address, approx_count_distinct(query, %[1]v) AS queries, approx_count_distinct(path, %[1]v) AS paths, approx_count_distinct(agent, %[1]v) AS agents
   FROM sluice_requests
-  GROUP BY win, ip
+  GROUP BY win, address
 )`, ApproximateError)
 		return b.String()
 	}
 	b.WriteString(`sluice_each_value AS (
-  SELECT win, ip, v.kind, v.value, count(*) AS requests
+  SELECT win, address, v.kind, v.value, count(*) AS requests
   FROM sluice_requests LATERAL VIEW explode(array(
     named_struct('kind', 'query', 'value', query), named_struct('kind', 'path', 'value', path), named_struct('kind', 'time', 'value', CAST(t AS STRING)))) AS v
   WHERE v.value IS NOT NULL
-  GROUP BY win, ip, v.kind, v.value
+  GROUP BY win, address, v.kind, v.value
 ),
 sluice_alike AS (
-  SELECT win, ip, kind, CASE WHEN kind = 'path' THEN requests ELSE 0 END AS requests, count(*) AS distinct_values,
+  SELECT win, address, kind, CASE WHEN kind = 'path' THEN requests ELSE 0 END AS requests, count(*) AS distinct_values,
     collect_list(CASE WHEN kind = 'time' THEN CAST(value AS BIGINT) END) AS times
   FROM sluice_each_value
-  GROUP BY win, ip, kind, CASE WHEN kind = 'path' THEN requests ELSE 0 END
+  GROUP BY win, address, kind, CASE WHEN kind = 'path' THEN requests ELSE 0 END
 ),
 sluice_values AS (
-  SELECT win, ip, coalesce(sum(CASE WHEN kind = 'query' THEN distinct_values END), 0) AS queries, coalesce(sum(CASE WHEN kind = 'path' THEN distinct_values END), 0) AS paths,
+  SELECT win, address, coalesce(sum(CASE WHEN kind = 'query' THEN distinct_values END), 0) AS queries, coalesce(sum(CASE WHEN kind = 'path' THEN distinct_values END), 0) AS paths,
     sort_array(collect_list(CASE WHEN kind = 'path' THEN named_struct('requests', requests, 'paths', distinct_values) END)) AS path_requests,
     sort_array(flatten(collect_list(CASE WHEN kind = 'time' THEN times END))) AS times
   FROM sluice_alike
-  GROUP BY win, ip
+  GROUP BY win, address
 ),
 sluice_each_agent AS (
-  SELECT win, ip, agent FROM sluice_requests GROUP BY win, ip, agent
+  SELECT win, address, agent FROM sluice_requests GROUP BY win, address, agent
 ),
 sluice_agent_ips AS (
   SELECT win, agent, count(*) AS ips FROM sluice_each_agent GROUP BY win, agent
 ),
 sluice_agents AS (
-  SELECT e.win, e.ip, count(*) AS agents, max(a.ips) AS agent_ips
+  SELECT e.win, e.address, count(*) AS agents, max(a.ips) AS agent_ips
   FROM sluice_each_agent e JOIN sluice_agent_ips a ON a.win = e.win AND a.agent = e.agent
-  GROUP BY e.win, e.ip
+  GROUP BY e.win, e.address
 )`)
 	return b.String()
 }
@@ -222,7 +222,7 @@ func rowsQuery(o *Options) string {
 	var b strings.Builder
 	b.WriteString(requests(o, source, ""))
 	b.WriteString(groups(o))
-	agents := "LEFT JOIN sluice_agents a ON a.win = s.win AND a.ip = s.ip"
+	agents := "LEFT JOIN sluice_agents a ON a.win = s.win AND a.address = s.address"
 	more := "a.agents, a.agent_ips, v.path_requests, v.times"
 	if o.Approximate {
 		agents = ""
@@ -231,15 +231,15 @@ func rowsQuery(o *Options) string {
 	fmt.Fprintf(&b, `,
 sluice_joined AS (
   SELECT s.*, v.queries, v.paths, %s
-  FROM (SELECT *, %s AS address FROM sluice_sums) s
-  JOIN sluice_values v ON v.win = s.win AND v.ip = s.ip
+  FROM sluice_sums s
+  JOIN sluice_values v ON v.win = s.win AND v.address = s.address
   %s
 ),
 sluice_gaps AS (
   SELECT *, sort_array(transform(slice(times, 2, greatest(size(times) - 1, 0)), (x, i) -> x - times[i])) AS gaps
   FROM sluice_joined
 )
-SELECT win, address`, more, sortKey, agents)
+SELECT win, address`, more, agents)
 	for _, s := range sums {
 		fmt.Fprintf(&b, ", %s", s.name)
 	}
@@ -310,47 +310,51 @@ func Query(o Options, p PrintOptions) (string, error) {
 	where := fmt.Sprintf("webrequest_source = %s AND %s", lit(p.Source), Prune(o.Windows))
 	var b strings.Builder
 	b.WriteString(requests(&o, selectSource(p.Table, where, webrequestTypes, sourceColumns(o.Filter), ds), ""))
-	b.WriteString(groups(&o))
-	share := func(n, of string) string { return fmt.Sprintf("CAST(s.%s AS DOUBLE) / nullif(s.%s, 0)", n, of) }
-	agents, join := "a.agents", "\n  JOIN sluice_agents a ON a.win = s.win AND a.ip = s.ip"
+	share := func(n, of string) string {
+		return fmt.Sprintf("CAST(count_if(%s) AS DOUBLE) / nullif(count(%s), 0)", n, of)
+	}
+	distinct := func(what string) string { return fmt.Sprintf("count(DISTINCT %s)", what) }
 	if o.Approximate {
-		agents, join = "v.agents", ""
+		distinct = func(what string) string { return fmt.Sprintf("approx_count_distinct(%s, %v)", what, ApproximateError) }
 	}
 	values := [columns.NumFeatures]string{
-		columns.RequestCount:               "s.requests",
-		columns.ResponseSizeMean:           "CAST(CAST(s.size_hi AS DECIMAL(20, 0)) * 4294967296 + s.size_lo AS DOUBLE) / nullif(s.size_rows, 0)",
-		columns.URIQueryCount:              "v.queries",
-		columns.NotNullRefererRatio:        share("referers", "requests"),
-		columns.UserAgentCount:             agents,
-		columns.NotNullAcceptLanguageRatio: share("languages", "requests"),
-		columns.IsPageviewRatio:            share("pageviews", "pageview_rows"),
-		columns.DesktopRatio:               share("desktop", "access_rows"),
-		columns.MobileWebRatio:             share("mobile_web", "access_rows"),
-		columns.MobileAppRatio:             share("mobile_app", "access_rows"),
-		columns.NotNullRefererClassRatio:   share("referer_classes", "referer_class_rows"),
-		columns.SpiderRatio:                share("spiders", "agent_type_rows"),
+		columns.RequestCount:               "count(*)",
+		columns.ResponseSizeMean:           "CAST(sum(CAST(response_size AS DECIMAL(20, 0))) AS DOUBLE) / nullif(count(response_size), 0)",
+		columns.URIQueryCount:              distinct("query"),
+		columns.NotNullRefererRatio:        share("referer NOT IN ('', '-')", "*"),
+		columns.UserAgentCount:             distinct("agent"),
+		columns.NotNullAcceptLanguageRatio: share("accept_language NOT IN ('', '-')", "*"),
+		columns.IsPageviewRatio:            share("is_pageview", "is_pageview"),
+		columns.DesktopRatio:               share("access_method = 'desktop'", "access_method"),
+		columns.MobileWebRatio:             share("access_method = 'mobile web'", "access_method"),
+		columns.MobileAppRatio:             share("access_method = 'mobile app'", "access_method"),
+		columns.NotNullRefererClassRatio:   share("referer_class <> 'none'", "referer_class"),
+		columns.SpiderRatio:                share("agent_type = 'spider'", "agent_type"),
 	}
-	fmt.Fprintf(&b, ",\nsluice_rows AS (\n  SELECT s.win, s.ip")
+	b.WriteString(",\nsluice_rows AS (\n  SELECT win, address")
 	for i, name := range columns.Names() {
 		fmt.Fprintf(&b, ",\n    %s AS %s", values[i], name)
 	}
-	fmt.Fprintf(&b, "\n  FROM sluice_sums s\n  JOIN sluice_values v ON v.win = s.win AND v.ip = s.ip%s\n)", join)
-	fmt.Fprintf(&b, `,
-sluice_named AS (
-  SELECT n.month, n.attack, %s AS ip, %s
-  FROM sluice_rows r
-  JOIN VALUES
-    %s
-    AS n(win, attack, month, begins, ends) ON n.win = r.win
-)
-SELECT r.month, r.attack, r.ip`, addressText(), strings.Join(columns.Names(), ", "), windowRows(o.Windows))
-	for _, name := range columns.Names() {
-		fmt.Fprintf(&b, ", r.%s", name)
+	b.WriteString("\n  FROM sluice_requests\n  GROUP BY win, address\n)")
+	last := "sluice_rows"
+	for i, step := range textSteps() {
+		name := fmt.Sprintf("sluice_text_%d", i+1)
+		fmt.Fprintf(&b, ",\n%s AS (\n  SELECT *, %s\n  FROM %s\n)", name, step, last)
+		last = name
 	}
-	if p.Labels == "" {
-		fmt.Fprintf(&b, ",\n  CAST(NULL AS BOOLEAN) AS %s\nFROM sluice_named r\n", columns.Label)
-	} else {
-		fmt.Fprintf(&b, ",\n  l.%s AS %s\nFROM sluice_named r\nLEFT JOIN %s l ON l.ip = r.ip AND l.month = r.month\n", columns.Label, columns.Label, p.Labels)
+	fmt.Fprintf(&b, "\nSELECT n.month, n.attack, r.ip, %s", strings.Join(prefixed("r.", columns.Names()), ", "))
+	label, join := "CAST(NULL AS BOOLEAN)", ""
+	if p.Labels != "" {
+		label, join = "l."+columns.Label, fmt.Sprintf("\nLEFT JOIN %s l ON l.ip = r.ip AND l.month = n.month", p.Labels)
 	}
+	fmt.Fprintf(&b, ",\n  %s AS %s\nFROM %s r\nJOIN VALUES\n    %s\n    AS n(win, attack, month, begins, ends) ON n.win = r.win%s\n", label, columns.Label, last, windowRows(o.Windows), join)
 	return b.String(), nil
+}
+
+func prefixed(with string, names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = with + n
+	}
+	return out
 }
