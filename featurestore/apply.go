@@ -43,6 +43,9 @@ type Change struct {
 	Labeler Labeler
 	// Threads is the number of goroutines that merge months; at least 1.
 	Threads int
+	// Later leaves months as they are: what changed waits for the next change
+	// without it, which merges every month of which Pending says so.
+	Later bool
 	// Pseudonyms is what Manifest.Pseudonyms is or becomes; see CheckPseudonyms.
 	// A change that brings no rows leaves it empty.
 	Pseudonyms string
@@ -92,22 +95,14 @@ func (s *Store) Apply(ctx context.Context, c Change) ([]row.Month, error) {
 		return nil, err
 	}
 	want := next.partialsByMonth()
-	var touched []row.Month
-	for m, partials := range want {
-		if info, ok := next.month(m); !ok || !slices.Equal(info.Partials, partials) {
-			touched = append(touched, m)
-		}
-	}
-	for i := range next.Months {
-		if m := next.Months[i].Month; want[m] == nil && len(next.Months[i].Partials) > 0 {
-			touched = append(touched, m)
-		}
-	}
-	slices.Sort(touched)
+	touched := next.pending(want)
 	for _, m := range touched {
 		if err := next.agree(m, c.Windows); err != nil {
 			return nil, err
 		}
+	}
+	if c.Later {
+		return nil, s.commit(ctx, next, nil)
 	}
 	infos, err := s.mergeMonths(ctx, next, touched, want, &c)
 	if err != nil {
@@ -117,6 +112,31 @@ func (s *Store) Apply(ctx context.Context, c Change) ([]row.Month, error) {
 		next.setMonth(m, infos[i])
 	}
 	return touched, s.commit(ctx, next, infos)
+}
+
+// pending are the months whose rows are not the merge of the partials that the
+// manifest has for them, ascending.
+func (m *Manifest) pending(want map[row.Month][]string) []row.Month {
+	var out []row.Month
+	for month, partials := range want {
+		if info, ok := m.month(month); !ok || !slices.Equal(info.Partials, partials) {
+			out = append(out, month)
+		}
+	}
+	for i := range m.Months {
+		if month := m.Months[i].Month; want[month] == nil && len(m.Months[i].Partials) > 0 {
+			out = append(out, month)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Pending are the months that a Change with Later touched and that were not
+// merged since: their rows, if any, are those of before. Ascending.
+func (s *Store) Pending() []row.Month {
+	m := s.Manifest()
+	return m.pending(m.partialsByMonth())
 }
 
 func (s *Store) writable() error {

@@ -67,6 +67,9 @@ func (s *Store) Prune(ctx context.Context, before row.Month) (Rewritten, error) 
 // rewrite leaves the rows that keep wants. whole says of a month that keep
 // wants all of it, without looking.
 func (s *Store) rewrite(ctx context.Context, keep func(row.Key) bool, whole func(row.Month) bool) (out Rewritten, err error) {
+	if wait := s.Pending(); len(wait) > 0 {
+		return Rewritten{}, fault.New(fault.Conflict, "log files that were read wait to be merged into %s; merge them first, with features build and no --later", wait[0])
+	}
 	next := s.Manifest().clone()
 	renamed := map[string]string{}
 	for i := range next.Sources {

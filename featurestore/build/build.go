@@ -88,7 +88,8 @@ func (b *builder) build(ctx context.Context) error {
 	}
 	change.Sources = dedupe(sources)
 	b.count(change.Sources)
-	if len(change.Files) == 0 && len(change.Sources) == 0 {
+	if len(change.Files) == 0 && len(change.Sources) == 0 && (b.Later || len(b.store.Pending()) == 0) {
+		b.result.Pending = b.store.Pending()
 		return nil
 	}
 	for _, f := range change.Files {
@@ -102,7 +103,7 @@ func (b *builder) build(ctx context.Context) error {
 		}
 	}
 	change.Pseudonyms = b.pseudonyms()
-	change.Windows, change.Labeler, change.Threads = b.windows, b.Labeler, b.Threads
+	change.Windows, change.Labeler, change.Threads, change.Later = b.windows, b.Labeler, b.Threads, b.Later
 	change.Progress = func(m row.Month, done, total int) {
 		b.meter.send(Progress{Stage: StageMerge, Done: int64(done), Total: int64(total), Detail: m.String()})
 	}
@@ -110,7 +111,7 @@ func (b *builder) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.result.Months = months
+	b.result.Months, b.result.Pending = months, b.store.Pending()
 	for _, m := range months {
 		info, err := b.store.MonthInfo(m)
 		if err != nil {

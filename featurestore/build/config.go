@@ -42,6 +42,9 @@ type Config struct {
 	// Twelve leaves behaviour columns out of partials and months, which takes
 	// about half of the time. Files read with and without them share no month.
 	Twelve bool
+	// Later leaves months unmerged, so that a file costs what it costs and no more;
+	// the next build without it, of any files, merges all that wait.
+	Later bool
 	// Labeler labels the months that change; nil leaves their labels unknown.
 	Labeler featurestore.Labeler
 	// Threads is the number of goroutines that work; 0 is one per processor.
@@ -81,6 +84,7 @@ type Result struct {
 	Requests aggregate.Stats  `json:"requests"`
 	Rejects  map[string]int64 `json:"rejects,omitempty"` // lines that are no request, by reason
 	Months   []row.Month      `json:"months"`            // whose rows changed, ascending
+	Pending  []row.Month      `json:"pending,omitempty"` // that wait to be merged
 	Rows     int64            `json:"rows"`              // of those months
 	Warnings []string         `json:"warnings,omitempty"`
 }

@@ -29,8 +29,8 @@ func bytesRead() int64 {
 }
 
 // TestAddAnHour builds a month of hourly files, all but one, and adds that one:
-// what it takes is compared with what the whole month takes. The month is the
-// same as if all had been read at once. Figures are printed; bytes, which don't
+// what it takes, with its month merged at once and later, is compared with what
+// the whole month takes. The month is the same as if all had been read at once. Figures are printed; bytes, which don't
 // depend on the machine, are asserted in the long run.
 //
 //	SLUICE_LONG=1 go test -run TestAddAnHour -v ./featurestore/build
@@ -55,10 +55,28 @@ func TestAddAnHour(t *testing.T) {
 	slices.SortFunc(logs, func(a, b string) int { return int(fileSize(t, a) - fileSize(t, b)) })
 	last := len(logs) / 2 // a file of middling size
 	measured("later", append(append([]string{}, logs[:last]...), logs[last+1:]...))
+	c := config(logs[last])
+	c.Later = true
+	if err := os.CopyFS(filepath.Join(dir, "waits"), os.DirFS(filepath.Join(dir, "later"))); err != nil {
+		t.Fatal(err)
+	}
+	before, begun := bytesRead(), time.Now()
+	waits := open(t, filepath.Join(dir, "waits"))
+	build(t, waits, c)
+	waitTime, waitRead := time.Since(begun), bytesRead()-before
+	pending := waits.Pending()
+	waits.Close()
 	hourTime, hourRead, hour := measured("later", logs[last:last+1])
 	sameMonths(t, "an hour later", filepath.Join(dir, "whole"), filepath.Join(dir, "later"))
 	t.Logf("%d files, %d requests, %d rows: %d bytes of logs, %d bytes read in all, %v", len(logs), whole.Requests.Requests, whole.Rows, whole.Bytes, wholeRead, wholeTime)
 	t.Logf("one file more: %d bytes of logs (1/%.0f), %d bytes read in all (1/%.0f), %v (1/%.1f)", hour.Bytes, float64(whole.Bytes)/float64(hour.Bytes), hourRead, float64(wholeRead)/float64(hourRead), hourTime, wholeTime.Seconds()/hourTime.Seconds())
+	t.Logf("one file more, its month to be merged later: %d bytes read in all (1/%.0f), %v (1/%.1f)", waitRead, float64(wholeRead)/float64(waitRead), waitTime, wholeTime.Seconds()/waitTime.Seconds())
+	if len(pending) != len(hour.Months) {
+		t.Errorf("%v wait to be merged, not %v", pending, hour.Months)
+	}
+	if os.Getenv("SLUICE_LONG") != "" && waitRead*100 > wholeRead {
+		t.Errorf("to add one of %d files %d of %d bytes were read", len(logs), waitRead, wholeRead)
+	}
 	if want := fileSize(t, logs[last]); hour.Read != 1 || hour.Bytes != want {
 		t.Errorf("to add one of %d files %d files and %d bytes of logs were read, not its %d", len(logs), hour.Read, hour.Bytes, want)
 	}
