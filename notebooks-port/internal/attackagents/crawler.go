@@ -12,7 +12,7 @@ import (
 
 // robotWord is the word by which a robot names itself, not the address of a
 // page about it.
-var robotWord = regexp.MustCompile(`(?i)(?:^|[\s;(,])([a-z][a-z0-9_.-]*(?:bot|spider|crawler|slurp)[a-z0-9_-]*|[a-z0-9_.-]*(?:bot|spider|crawler|slurp))(?:[/\s;),]|$)`)
+var robotWord = regexp.MustCompile(`(?i)(?:^|[\s;(,])([a-z][a-z0-9_.-]*(?:bot|spider|crawler|slurp)[a-z0-9_-]*|[a-z0-9_.-]*(?:bot|spider|crawler|slurp))(?:[/\s;),(+]|$)`)
 
 // robotName is what an agent that is no browser's calls itself: its word with
 // "bot" or the like, else its first product.

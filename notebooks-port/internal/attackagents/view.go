@@ -84,15 +84,15 @@ func (r *Result) summary() []page.Block {
 }
 
 func (r *Result) windowBlocks() []page.Block {
-	t := page.NewTable("The windows", "Window", "Start", "#Hours", "#All requests", "#That count", "#Addresses", fmt.Sprintf("#Over %s requests", words.Count(r.MinRequests)), "#Abusive", "#Their requests", "#Reported", "#With a label", "#Share reported", "#95 % interval", "#Declared crawlers")
+	t := page.NewTable("The windows", "Window", "Start", "#Hours", "#Requests that count", "#Addresses", fmt.Sprintf("#Over %s requests", words.Count(r.MinRequests)), "#Abusive", "#Their requests", "#Reported", "#Share", "#95 % interval", "#Declared crawlers")
 	line := chart.Line{
 		Head: chart.Head{ID: "share-by-number", Title: "Share reported by number of abusive addresses", Desc: "One dot a window.", Size: chart.Size{Width: 720, Height: 340}},
 		X:    chart.Axis{Label: "abusive addresses in the window", Log: true}, Y: chart.Axis{Label: "share reported", Min: 0, Max: 1, Percent: true},
 	}
 	dots := chart.Series{Colour: 1, Dots: true}
 	for _, w := range r.Windows {
-		t.Add(w.ID, w.Start[:16], words.Decimal(float64(w.Seconds)/3600, 1), words.Count(w.All), words.Count(w.Requests), words.Count(w.Addresses), words.Count(w.Above), words.Count(w.Abusive.Addresses), words.Count(w.Abusive.Requests),
-			words.Count(w.Abusive.Reported), words.Count(w.Abusive.Share.Of), w.Abusive.Share.String(), w.Abusive.Share.Interval(), words.Count(w.Abusive.Declared))
+		t.Add(w.ID, w.Start[:16], words.Decimal(float64(w.Seconds)/3600, 1), words.Count(w.Requests), words.Count(w.Addresses), words.Count(w.Above), words.Count(w.Abusive.Addresses), words.Count(w.Abusive.Requests),
+			words.Count(w.Abusive.Reported)+" of "+words.Count(w.Abusive.Share.Of), w.Abusive.Share.String(), w.Abusive.Share.Interval(), words.Count(w.Abusive.Declared))
 		if s := w.Abusive.Share; s.Of > 0 {
 			// A gap after each dot: they are no line.
 			dots.Points = append(dots.Points, chart.Point{X: float64(w.Abusive.Addresses), Y: float64(s.Value)}, chart.Point{X: math.NaN(), Y: math.NaN()})

@@ -82,11 +82,10 @@ func (r *Result) seriesBlocks() []page.Block {
 		text += " Dots: silent drops."
 	}
 	out = append(out, page.Paragraph(text))
-	var gallery page.Gallery
 	for i := range r.Series {
-		gallery = append(gallery, r.figure(i))
+		out = append(out, r.figure(i))
 	}
-	return append(out, gallery)
+	return out
 }
 
 // figure draws one address between the first and the last day on which it, or a
@@ -103,10 +102,10 @@ func (r *Result) figure(i int) page.Figure {
 	first, last := int(math.Floor(from/24))*24, int(math.Ceil(to/24))*24
 	// A picture has so many points; of longer spans each shows the busiest of
 	// several hours.
-	const points = 250
+	const points = 600
 	step := max(1, (last-first+points-1)/points)
 	line := chart.Line{
-		Head: chart.Head{ID: "series-" + strconv.Itoa(i+1), Title: s.Name, Desc: fmt.Sprintf("%s requests in %s hours, at most %s in one; %s silent drops", words.Count(s.All), words.Count(s.Hours), words.Count(s.Peak), words.Count(s.Records)), Size: chart.Size{Width: 460, Height: 260}},
+		Head: chart.Head{ID: "series-" + strconv.Itoa(i+1), Title: s.Name, Desc: fmt.Sprintf("%s requests in %s hours, at most %s in one; %s silent drops", words.Count(s.All), words.Count(s.Hours), words.Count(s.Peak), words.Count(s.Records)), Size: chart.Size{Width: 960, Height: 240}},
 		X:    chart.Axis{Label: "days since " + r.Origin[:10], Min: float64(first) / 24, Max: float64(last) / 24}, Y: chart.Axis{Label: "requests an hour", Min: 0, Max: float64(s.Peak) * 1.05},
 	}
 	if shade, ok := r.shade(float64(first), float64(last), float64(s.Peak)*1.05); ok {
@@ -134,6 +133,11 @@ func (r *Result) figure(i int) page.Figure {
 		}
 		line.Series = append(line.Series, dots)
 	}
+	if i > 0 { // the legend stands above the first
+		for k := range line.Series {
+			line.Series[k].Name = ""
+		}
+	}
 	caption := fmt.Sprintf("%s, %s, %s", s.Name, s.Chosen, s.Label)
 	if step > 1 {
 		caption += fmt.Sprintf("; each step is the busiest of %d hours", step)
@@ -144,7 +148,7 @@ func (r *Result) figure(i int) page.Figure {
 	for _, h := range busy[:min(len(busy), 10)] {
 		data.Add(fmt.Sprintf("day %d, %02d:00", h.Hour/24, h.Hour%24), words.Count(h.All), words.Count(h.Counted))
 	}
-	return page.Figure{SVG: line.SVG(), Caption: caption, Data: data}
+	return page.Figure{SVG: line.SVG(), Caption: caption, Data: data, Wide: true}
 }
 
 // shade is a band over the windows.
