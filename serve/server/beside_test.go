@@ -230,15 +230,16 @@ func BenchmarkBesideStream(b *testing.B) {
 // nothing else would reach.
 func BenchmarkRowsEndToEnd(b *testing.B) {
 	const rows = 1000
-	s := start(b, nil, func(c *Config) { c.Models, c.Threads = &oneModel{newFakeModels(), benchScorer(b)}, 1 })
-	c, err := client.New(s.GRPCAddr(), client.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = c.Close() })
 	q := &pb.ScoreRowsRequest{FeatureNames: columns.Names(), Values: rowValues(rows)}
-	for _, n := range []int{1, 2, 4} {
-		b.Run(fmt.Sprintf("callers=%d", n), func(b *testing.B) {
+	for _, run := range [][2]int{{1, 1}, {1, 2}, {2, 1}, {4, 1}, {4, 2}} {
+		n, threads := run[0], run[1]
+		b.Run(fmt.Sprintf("callers=%d/threads=%d", n, threads), func(b *testing.B) {
+			s := start(b, nil, func(c *Config) { c.Models, c.Threads = &oneModel{newFakeModels(), benchScorer(b)}, threads })
+			c, err := client.New(s.GRPCAddr(), client.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
 			ours := &side{call: func() error {
 				_, err := c.ScoreRows(context.Background(), q)
 				return err

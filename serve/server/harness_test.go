@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
 
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
@@ -157,9 +159,12 @@ type testServer struct {
 	client pb.ScoreServiceClient
 	conn   *grpc.ClientConn
 	stop   func() error
+	web    *http.Client // reaches REST, whatever the URL's host
 }
 
-// start runs a service over a home with these lines (nil: no feed).
+// start runs a service over a home with these lines (nil: no feed). Tests reach
+// it in memory; it listens on loopback ports as well, on which benchmarks and
+// other programs reach it.
 func start(t testing.TB, lines []feed.Line, change ...func(*Config)) *testServer {
 	t.Helper()
 	home := t.TempDir()
@@ -178,9 +183,24 @@ func start(t testing.TB, lines []feed.Line, change ...func(*Config)) *testServer
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	conn, err := grpc.NewClient(s.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	over := func(serve func(net.Listener) error) func(context.Context) (net.Conn, error) {
+		l := bufconn.Listen(1 << 20)
+		go func() { _ = serve(l) }() // ends with Run
+		return l.DialContext
+	}
+	dialGRPC, dialHTTP := over(s.grpc.Serve), over(s.http.Serve)
+	if _, bench := t.(*testing.B); bench {
+		var d net.Dialer
+		dialGRPC = func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", s.GRPCAddr()) }
+	}
+	conn, err := grpc.NewClient("passthrough:///"+s.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dialGRPC(ctx) }))
 	if err != nil {
 		t.Fatal(err)
+	}
+	web := &http.Client{
+		Transport:     &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialHTTP(ctx) }},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	stop := sync.OnceValue(func() error {
 		cancel()
@@ -188,11 +208,12 @@ func start(t testing.TB, lines []feed.Line, change ...func(*Config)) *testServer
 	})
 	t.Cleanup(func() {
 		_ = conn.Close()
+		web.CloseIdleConnections()
 		if err := stop(); err != nil {
 			t.Error("the service ended with", err)
 		}
 	})
-	return &testServer{Server: s, home: home, models: models, client: pb.NewScoreServiceClient(conn), conn: conn, stop: stop}
+	return &testServer{Server: s, home: home, models: models, client: pb.NewScoreServiceClient(conn), conn: conn, stop: stop, web: web}
 }
 
 func writeFeed(t testing.TB, home string, d feed.Date, lines []feed.Line) feed.Descriptor {
@@ -253,8 +274,7 @@ func (s *testServer) rest(t testing.TB, method, path, body string, headers ...st
 		}
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	a, err := client.Do(r)
+	a, err := s.web.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -150,6 +150,56 @@ func TestSync(t *testing.T) {
 	until("2024-09-02", fourth)
 }
 
+// A copy tells what is not there from what has run out, and both from having
+// nothing.
+func TestLookup(t *testing.T) {
+	home := t.TempDir()
+	all := lines(0, 3, 1)
+	all[1].ExpiresAt = asOf.Add(time.Hour)
+	writeFeed(t, home, "2024-08-30", all)
+	at, _ := serve(t, home, "127.0.0.1:0")
+	c, err := client.New(at, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var copied client.Copy
+	check := func(what string, ip netip.Addr, now time.Time, want client.Known) {
+		t.Helper()
+		l, got := copied.Lookup(ip, now)
+		if got != want || (l.IP.IsValid()) != (want == client.Scored) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	ip, stranger := all[1].IP, netip.MustParseAddr("203.0.113.9")
+	check("before the first feed", ip, asOf, client.Unavailable)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, err := c.Sync(ctx, &copied); err != nil {
+		t.Fatal(err)
+	}
+	check("a score", ip, asOf, client.Scored)
+	check("an IPv4-mapped address", netip.AddrFrom16(ip.As16()), asOf, client.Scored)
+	check("a stranger", stranger, asOf, client.Unknown)
+	check("one score has run out", ip, asOf.Add(time.Hour), client.Expired)
+	check("a stranger beside it", stranger, asOf.Add(time.Hour), client.Unknown)
+	check("another score", all[0].IP, asOf.Add(time.Hour), client.Scored)
+	check("all have run out", all[0].IP, asOf.Add(feed.DefaultTTL), client.Expired)
+	check("a stranger to a feed that has run out", stranger, asOf.Add(feed.DefaultTTL), client.Expired)
+
+	// A feed of nobody says that strangers are unknown, for as long as one of
+	// scores would.
+	writeFeed(t, home, "2024-08-31", nil)
+	for copied.Date != "2024-08-31" {
+		if _, err := c.Sync(ctx, &copied); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	check("a feed of nobody", stranger, asOf, client.Unknown)
+	check("a feed of nobody that has run out", stranger, asOf.Add(feed.DefaultTTL), client.Expired)
+}
+
 // A call waits for a service that is not there yet, and not for ever.
 func TestRetries(t *testing.T) {
 	home := t.TempDir()

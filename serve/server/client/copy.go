@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -26,7 +27,49 @@ type Copy struct {
 	// Lines are the feed's lines by address.
 	Lines map[netip.Addr]feed.Line
 
-	sha256 string
+	sha256  string
+	expires time.Time // when the last of the scores runs out
+}
+
+// Known is what a copy knows of an address.
+type Known int
+
+// The answers of Copy.Lookup, which are never to be taken for each other: of an
+// address that is Expired or Unavailable nothing is known, good or bad.
+const (
+	// Unavailable: there is no feed yet.
+	Unavailable Known = iota
+	// Unknown: the feed does not hold the address.
+	Unknown
+	// Expired: its score has run out, or all scores have, so that not to be
+	// among them tells nothing either.
+	Expired
+	// Scored: there is a score that can be used.
+	Scored
+)
+
+// Lookup gives the line of an address and what it is worth at an instant; an
+// Expired line is not given.
+func (c *Copy) Lookup(ip netip.Addr, now time.Time) (feed.Line, Known) {
+	ip = ip.Unmap()
+	l, held := c.Lines[ip]
+	switch {
+	case c.Date == "":
+		return feed.Line{}, Unavailable
+	case held && !l.Expired(now):
+		return l, Scored
+	case held || !c.expires.IsZero() && !now.Before(c.expires):
+		return feed.Line{}, Expired
+	}
+	return feed.Line{}, Unknown
+}
+
+// String is "unavailable", "unknown", "expired" or "scored".
+func (k Known) String() string {
+	if k < Unavailable || k > Scored {
+		return "known(" + strconv.Itoa(int(k)) + ")"
+	}
+	return [...]string{"unavailable", "unknown", "expired", "scored"}[k]
 }
 
 // Sync brings the copy to the service's newest feed: by the differences where
@@ -48,6 +91,14 @@ func (c *Client) Sync(ctx context.Context, copied *Copy) (changed bool, err erro
 		if next.Lines, err = c.fetch(ctx, d); err != nil {
 			return false, err
 		}
+	}
+	for _, l := range next.Lines {
+		if l.ExpiresAt.After(next.expires) {
+			next.expires = l.ExpiresAt
+		}
+	}
+	if len(next.Lines) == 0 { // as one of scores would
+		next.expires = d.GetGenerateTime().AsTime().Add(feed.DefaultTTL)
 	}
 	*copied = next
 	return true, nil
