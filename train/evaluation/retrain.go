@@ -137,5 +137,5 @@ func (r *Retrain) sentence(target float64) string {
 	if r.Shifted+r.Calm < 10 {
 		b.WriteString(" These are few months: a hint, no law.")
 	}
-	return strings.TrimSpace(b.String())
+	return strings.ReplaceAll(strings.TrimSpace(b.String()), " -", " −")
 }

@@ -160,7 +160,7 @@ func (w *work) delayStudy() (evaluation.Study, error) {
 	// What gives the labels of the delay before is not trained once more.
 	add := func(v variant) {
 		if n := len(variants); n > 0 && v.skipped == "" && sameLabels(v.train, variants[n-1].train) && sameLabels(v.test, variants[n-1].test) {
-			variants[n-1].name += " or " + v.name
+			variants[n-1].note += "; " + v.name + " give the same"
 			return
 		}
 		variants = append(variants, v)

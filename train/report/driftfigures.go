@@ -52,10 +52,12 @@ func driftFigures(r *drift.Report) []figure {
 			t.rows[k] = []cell{name(labels[k])}
 		}
 		series := []chart.Series{}
+		top := 0.0
 		add := func(title string, c drift.Histogram, colour int) {
 			s := chart.Series{Name: title, Colour: colour, Dots: colour > 0, Dashed: colour == 0}
 			for k, v := range shares(c, h.Missing > 0 || anyMissing(r.Months, i)) {
 				s.Points = append(s.Points, chart.Point{X: float64(k + 1), Y: v})
+				top = max(top, v)
 				if k < len(t.rows) {
 					t.rows[k] = append(t.rows[k], plainNum(pct(v)))
 				}
@@ -73,7 +75,7 @@ func driftFigures(r *drift.Report) []figure {
 		out = append(out, figure{
 			svg: chart.Line{
 				Head: chart.Head{ID: "drift-" + h.Name, Title: "Drift of " + h.Name, Desc: "Share of rows in each bin of the training rows' values, month by month; the table has the figures."},
-				X:    chart.Axis{Label: "bin of " + h.Name + ", from low to high", Min: 0.5, Max: float64(len(labels)) + 0.5}, Y: chart.Axis{Label: "share of rows", Percent: true},
+				X:    chart.Axis{Label: "bin of " + h.Name + ", from low to high", Min: 0.5, Max: float64(len(labels)) + 0.5, Names: labels}, Y: chart.Axis{Label: "share of rows", Percent: true, Max: top * 1.05},
 				Series: series,
 			}.SVG(),
 			caption: h.Name + ": bins " + labels[0] + " to " + labels[len(h.Counts)-1] + ".", data: t,

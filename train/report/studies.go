@@ -176,8 +176,8 @@ func ageBlocks(e *evaluation.Evaluation) []block {
 		return nil
 	}
 	t := newTable("Models by age, on the same rows of each test month", th("Tested on"), th("Trained on"), thNum("Age, months", "age"), thNum("ROC AUC", "roc-auc"), thNum("interval", "interval"),
-		thNum("against the youngest", "age"), thNum("interval", "interval"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("Recall", "recall"),
-		thNum("Greatest PSI", "psi"), th("of"), thNum("PSI of the score", "psi"))
+		thNum("against the youngest", "age"), thNum("interval", "interval"), thNum("Precision", "precision"), thNum("Recall", "recall"),
+		thNum("PSI of the score", "psi"), thNum("Greatest PSI", "psi"), th("of"))
 	byAge := map[int]*chart.Series{}
 	var months []string
 	var ages []int
@@ -190,8 +190,8 @@ func ageBlocks(e *evaluation.Evaluation) []block {
 			}
 			gain := gainCells(p.ROCAUCGain)
 			t.add(name(joined(s.Months.Test)), td(strings.TrimPrefix(v.Name, "trained on ")), plainNum(count(v.Age)), tdNum(share(p.ROCAUC.Estimate), "roc-auc"), plainNum(within(p.ROCAUC.Low, p.ROCAUC.High)),
-				gain[0], gain[1], tdNum(precisionText(v, *p), "precision"), plainNum(within(p.Precision.Low, p.Precision.High)), tdNum(share(p.Recall.Estimate), "recall"),
-				tdNum(fixed(float64(v.MaxPSI), 3), "psi"), td(v.MaxPSIFeature), tdNum(fixed(float64(v.ScorePSI), 3), "psi"))
+				gain[0], gain[1], tdNum(precisionText(v, *p), "precision"), tdNum(share(p.Recall.Estimate), "recall"),
+				tdNum(fixed(float64(v.ScorePSI), 3), "psi"), tdNum(fixed(float64(v.MaxPSI), 3), "psi"), td(v.MaxPSIFeature))
 			if byAge[v.Age] == nil {
 				byAge[v.Age] = &chart.Series{Name: plural(v.Age, "month old", "months old"), Colour: len(ages)%5 + 1, Dots: true}
 				ages = append(ages, v.Age)
