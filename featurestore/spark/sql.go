@@ -280,7 +280,7 @@ func countsQuery(o *Options) string {
 // PrintOptions say what Query reads besides.
 type PrintOptions struct {
 	Table  string // wmf.webrequest where ""
-	Source string // webrequest_source; "" is text
+	Source string // webrequest_source; "" is all
 	Labels string // a table with ip, month and abuseipdb_isReported; "" for none
 }
 
@@ -295,8 +295,8 @@ func Query(o Options, p PrintOptions) (string, error) {
 	if p.Table == "" {
 		p.Table = "wmf.webrequest"
 	}
-	if p.Source == "" {
-		p.Source = "text"
+	if strings.ContainsAny(p.Source, `'\`) {
+		return "", fault.Field(fault.Usage, "webrequest-source", "webrequest_source %q: want a plain word, as in text", p.Source)
 	}
 	for _, t := range []string{p.Table, p.Labels} {
 		if t != "" && !columns.IsTableName(t) {
@@ -307,7 +307,7 @@ func Query(o Options, p PrintOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	where := fmt.Sprintf("webrequest_source = %s AND %s", lit(p.Source), Prune(o.Windows))
+	where := PruneTable(p.Source, o.Windows)
 	var b strings.Builder
 	b.WriteString(requests(&o, selectSource(p.Table, where, webrequestTypes, sourceColumns(o.Filter), ds), ""))
 	share := func(n, of string) string {

@@ -99,6 +99,14 @@ func Prune(ws []attack.Window) string {
 	return joinTerms(terms)
 }
 
+// PruneTable is Prune for one webrequest_source; "" is all.
+func PruneTable(source string, ws []attack.Window) string {
+	if source == "" {
+		return Prune(ws)
+	}
+	return "webrequest_source = '" + strings.ReplaceAll(source, "'", "''") + "' AND " + Prune(ws)
+}
+
 func joinTerms(terms []string) string {
 	if len(terms) == 1 {
 		return terms[0]

@@ -22,9 +22,11 @@ func featuresCommands() []command {
 		name:    "features build",
 		summary: "Read logs and labels into the store's monthly rows",
 		long: `What the store has already is not read again; a changed file replaces its rows.
-With --labels alone, months in the store are labelled anew.`,
+With --labels alone, months in the store are labelled anew. With --engine spark an
+existing Spark computes the rows of --months, and the store adopts them.`,
 		example: `train features build --logs 'access-*.log.gz' --labels 'blacklist-*.txt'
-train features build --labels checks-2024-09.jsonl`,
+train features build --labels checks-2024-09.jsonl
+train features build --engine spark --remote yarn --table wmf.webrequest --months 2024-08 --staging hdfs:///tmp/sluice`,
 		setup: setupFeaturesBuild,
 	}, {
 		name:    "features list",
@@ -44,6 +46,7 @@ train features show --month 2024-08 --addresses`,
 webrequest's columns, the derived ones among them. A table of attack windows has
 attack, start_dt, end_dt; one of labels ip, month, abuseipdb_isReported.`,
 		example: `train features sql --engine presto --table wmf.webrequest --attacks-table my.attacks
+train features sql --engine spark --months 2024-08 > rows.sql
 train features sql | duckdb lake.db`,
 		setup: setupFeaturesSQL,
 	}}
@@ -51,19 +54,20 @@ train features sql | duckdb lake.db`,
 
 func setupFeaturesSQL(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	var o columns.SQLOptions
-	fs.StringVar(&o.Engine, "engine", columns.DuckDB, "`ENGINE`: duckdb or presto (Trino)")
+	fs.StringVar(&o.Engine, "engine", columns.DuckDB, "`ENGINE`: duckdb, presto (Trino) or spark")
 	fs.StringVar(&o.Table, "table", "webrequest", "`TABLE` of requests")
 	fs.StringVar(&o.Attacks, "attacks-table", "", "`TABLE` of attack windows; without it each --window is one")
 	fs.StringVar(&o.Window, "window", "month", "`SPAN` of a row without windows: month, day or hour")
 	fs.StringVar(&o.Labels, "labels-table", "", "`TABLE` of labels; without it the label is null")
+	more := declareSQL(fs)
 	fs.StringVar(&o.API, "api", columns.APIRules, "API requests are told by `HOW`: rules (Wikimedia's), column (is_api_request), or keep")
 	return func(_ context.Context, e *env, args []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "features sql takes no %q", args[0])
 		}
-		q, err := columns.SQL(o)
+		q, err := more.query(o)
 		if err != nil {
-			return fault.As(fault.Usage, err)
+			return err
 		}
 		_, err = io.WriteString(e.stdout, q)
 		return err
@@ -71,10 +75,23 @@ func setupFeaturesSQL(fs *flag.FlagSet) func(context.Context, *env, []string) er
 }
 
 func setupFeaturesBuild(fs *flag.FlagSet) func(context.Context, *env, []string) error {
-	d := declareData(fs)
+	d, sp := declareData(fs), declareSpark(fs)
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "features build takes no %q; see train features build --help", args[0])
+		}
+		switch *sp.engine {
+		case "go":
+		case engineSpark:
+			e.events.begin("features build")
+			months, err := sp.build(ctx, e, fs, d)
+			if err != nil {
+				return err
+			}
+			e.events.result(map[string]any{"months": months}, func(w io.Writer) { printMonths(w, months) })
+			return nil
+		default:
+			return fault.Field(fault.Usage, "engine", "--engine %q: want go or spark", *sp.engine)
 		}
 		if len(d.logs.values)+len(d.labels.values) == 0 {
 			return fault.New(fault.Usage, "features build needs --logs or --labels; see train features build --help")
