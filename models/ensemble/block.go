@@ -1,6 +1,9 @@
 package ensemble
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // blockRows is the number of rows that walk a tree together: enough to keep a
 // tree's nodes in the first-level cache while they are used, few enough that
@@ -73,7 +76,7 @@ func (b *block) walk(c *compiled) {
 		b.walkLinked(c)
 		return
 	}
-	size := uintptr(len(c.nodes))
+	size := uint64(len(c.nodes))
 	nodes, keys := unsafe.Pointer(unsafe.SliceData(c.nodes)), unsafe.Pointer(unsafe.SliceData(b.keys))
 	for r := 0; r < blockRows; r += 4 {
 		i0, i1, i2, i3 := walkFour(nodes, unsafe.Add(keys, 4*r), int(c.depth))
@@ -84,7 +87,7 @@ func (b *block) walk(c *compiled) {
 
 // addPadded adds a padded tree's leaves to the rows' sums.
 func (b *block) addPadded(c *compiled, sum *[blockRows]float32) {
-	size := uintptr(len(c.nodes))
+	size := uint64(len(c.nodes))
 	nodes, keys := unsafe.Pointer(unsafe.SliceData(c.nodes)), unsafe.Pointer(unsafe.SliceData(b.keys))
 	leaves := unsafe.Pointer(unsafe.SliceData(c.leaves))
 	for r := 0; r < blockRows; r += 4 {
@@ -97,7 +100,7 @@ func (b *block) addPadded(c *compiled, sum *[blockRows]float32) {
 	}
 }
 
-func leafAt(leaves unsafe.Pointer, i uintptr) float32 {
+func leafAt(leaves unsafe.Pointer, i uint64) float32 {
 	return *(*float32)(unsafe.Add(leaves, 4*i))
 }
 
@@ -109,24 +112,27 @@ func leafAt(leaves unsafe.Pointer, i uintptr) float32 {
 // the time. compile has made every node's slot one of the block's, and depth
 // steps down from node 1 of a complete tree end between 2^depth and
 // 2^(depth+1)-1.
-func walkFour(nodes, keys unsafe.Pointer, depth int) (i0, i1, i2, i3 uintptr) {
+func walkFour(nodes, keys unsafe.Pointer, depth int) (i0, i1, i2, i3 uint64) {
 	i0, i1, i2, i3 = 1, 1, 1, 1
 	for ; depth > 0; depth-- {
 		n0 := (*node)(unsafe.Add(nodes, 8*i0))
 		n1 := (*node)(unsafe.Add(nodes, 8*i1))
 		n2 := (*node)(unsafe.Add(nodes, 8*i2))
 		n3 := (*node)(unsafe.Add(nodes, 8*i3))
-		i0 = 2*i0 + below(*(*uint32)(unsafe.Add(keys, uintptr(n0.offset))), n0.threshold)
-		i1 = 2*i1 + below(*(*uint32)(unsafe.Add(keys, uintptr(n1.offset)+4)), n1.threshold)
-		i2 = 2*i2 + below(*(*uint32)(unsafe.Add(keys, uintptr(n2.offset)+8)), n2.threshold)
-		i3 = 2*i3 + below(*(*uint32)(unsafe.Add(keys, uintptr(n3.offset)+12)), n3.threshold)
+		i0 = step(i0, *(*uint32)(unsafe.Add(keys, uintptr(n0.offset))), n0.threshold)
+		i1 = step(i1, *(*uint32)(unsafe.Add(keys, uintptr(n1.offset)+4)), n1.threshold)
+		i2 = step(i2, *(*uint32)(unsafe.Add(keys, uintptr(n2.offset)+8)), n2.threshold)
+		i3 = step(i3, *(*uint32)(unsafe.Add(keys, uintptr(n3.offset)+12)), n3.threshold)
 	}
 	return i0, i1, i2, i3
 }
 
-// below is 1 if key < threshold, without a branch.
-func below(key, threshold uint32) uintptr {
-	return uintptr((uint64(key) - uint64(threshold)) >> 63)
+// step is 2*i, plus 1 if key < threshold, without a branch: the comparison's
+// borrow is the addition's carry, two instructions where the machine has them.
+func step(i uint64, key, threshold uint32) uint64 {
+	_, below := bits.Sub64(uint64(key), uint64(threshold), 0)
+	i, _ = bits.Add64(i, i, below)
+	return i
 }
 
 func (b *block) walkLinked(c *compiled) {
@@ -188,7 +194,7 @@ func (p *Predictor) sumRow(keys []uint32, row []float32) float32 {
 
 // walkFourTrees takes one row down four padded trees of the same depth, and
 // gives the leaf positions; see walkFour.
-func walkFourTrees(a, b, c, d *compiled, keys unsafe.Pointer) (i0, i1, i2, i3 uintptr) {
+func walkFourTrees(a, b, c, d *compiled, keys unsafe.Pointer) (i0, i1, i2, i3 uint64) {
 	na, nb := unsafe.Pointer(unsafe.SliceData(a.nodes)), unsafe.Pointer(unsafe.SliceData(b.nodes))
 	nc, nd := unsafe.Pointer(unsafe.SliceData(c.nodes)), unsafe.Pointer(unsafe.SliceData(d.nodes))
 	i0, i1, i2, i3 = 1, 1, 1, 1
@@ -197,22 +203,22 @@ func walkFourTrees(a, b, c, d *compiled, keys unsafe.Pointer) (i0, i1, i2, i3 ui
 		n1 := (*node)(unsafe.Add(nb, 8*i1))
 		n2 := (*node)(unsafe.Add(nc, 8*i2))
 		n3 := (*node)(unsafe.Add(nd, 8*i3))
-		i0 = 2*i0 + below(*(*uint32)(unsafe.Add(keys, n0.offset/blockRows)), n0.threshold)
-		i1 = 2*i1 + below(*(*uint32)(unsafe.Add(keys, n1.offset/blockRows)), n1.threshold)
-		i2 = 2*i2 + below(*(*uint32)(unsafe.Add(keys, n2.offset/blockRows)), n2.threshold)
-		i3 = 2*i3 + below(*(*uint32)(unsafe.Add(keys, n3.offset/blockRows)), n3.threshold)
+		i0 = step(i0, *(*uint32)(unsafe.Add(keys, n0.offset/blockRows)), n0.threshold)
+		i1 = step(i1, *(*uint32)(unsafe.Add(keys, n1.offset/blockRows)), n1.threshold)
+		i2 = step(i2, *(*uint32)(unsafe.Add(keys, n2.offset/blockRows)), n2.threshold)
+		i3 = step(i3, *(*uint32)(unsafe.Add(keys, n3.offset/blockRows)), n3.threshold)
 	}
-	size := uintptr(len(a.nodes))
+	size := uint64(len(a.nodes))
 	return i0 - size, i1 - size, i2 - size, i3 - size
 }
 
 // walkRow is the leaf position of one row.
 func (c *compiled) walkRow(keys []uint32, row []float32) int32 {
 	if c.depth >= 0 {
-		i := uintptr(1)
+		i := uint64(1)
 		for range c.depth {
 			n := c.nodes[i]
-			i = 2*i + below(keys[n.offset/columnSize], n.threshold)
+			i = step(i, keys[n.offset/columnSize], n.threshold)
 		}
 		return int32(i) - int32(len(c.nodes))
 	}
