@@ -10,10 +10,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"sluice/featurestore"
 	"sluice/featurestore/accesslog"
+	"sluice/featurestore/attack"
 	"sluice/featurestore/simulate"
 	"sluice/featurestore/webrequest"
+	"sluice/train/pipeline"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -81,6 +85,24 @@ func (w *World) Args(what ...string) []string {
 		}
 	}
 	return args
+}
+
+// Home builds a home of the world and gives the flags that name it.
+func (w *World) Home(t *testing.T) []string {
+	t.Helper()
+	windows, err := attack.ReadFile(w.Attacks, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	_, err = pipeline.Build(context.Background(), pipeline.Config{
+		Home: home, World: featurestore.Simulated, Logs: w.Logs, Labels: w.Labels["check"], Windows: windows, Zone: time.UTC, Threads: 2,
+		Web: webrequest.DefaultOptions(webrequest.Wikimedia), Filter: webrequest.DefaultFilter(webrequest.Wikimedia),
+	}, func(pipeline.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"--dir", home}
 }
 
 // Each hands out every request of the world's logs, one after the other.

@@ -46,10 +46,20 @@ func bound(o rules.Op, x float64) string {
 
 // haproxy judges both thresholds while requests come, over a rolling period.
 func (r *Result) haproxy() Config {
-	period, n := "1h", r.Rule.RequestCount.Threshold
+	period, n, says := "1h", r.Rule.RequestCount.Threshold, ""
 	if r.Limit != nil {
-		minutes := max(1, math.Round(r.Limit.WindowHours*60))
+		// A day is the longest that is counted, and no verdict comes before
+		// there are requests to judge.
+		minutes := min(1440, max(1, math.Round(r.Limit.WindowHours*60)))
 		period, n = number(minutes)+"m", r.Limit.PerSecond*60*minutes
+		if r.Limit.WindowHours > 24 {
+			says = " The windows are longer than a day; what is asked of them is asked of each day in proportion"
+			if n < float64(r.JudgeFrom) {
+				n = float64(r.JudgeFrom)
+				says += fmt.Sprintf(", of %d requests at least", r.JudgeFrom)
+			}
+			says += "."
+		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# in a backend of its own:\nbackend sluice_rates\n    stick-table type ipv6 size 1m expire %s store http_req_rate(%s),bytes_out_rate(%s)\n", period, period, period)
@@ -61,7 +71,7 @@ func (r *Result) haproxy() Config {
 	} else {
 		b.WriteString("http-request deny deny_status 429 if count || judged size")
 	}
-	return Config{"HAProxy, both thresholds", b.String(), "Counts every request that is no API request, cache hits too where HAProxy stands before the cache, and bytes with their headers; put deny behind a dry run (http-request set-header, then read the log) first."}
+	return Config{"HAProxy, both thresholds", b.String(), "Counts every request that is no API request, cache hits too where HAProxy stands before the cache, and bytes with their headers; put deny behind a dry run (http-request set-header, then read the log) first." + says}
 }
 
 func (r *Result) nginx(name string) Config {

@@ -6,17 +6,12 @@ import (
 	"sluice/notebooks-port/internal/studytest"
 )
 
-// small are the flags for a small world.
-func small(w *studytest.World) []string {
-	return append([]string{}, w.Args("attacks", "labels")...)
-}
-
-func TestGolden(t *testing.T) {
-	studytest.Golden(t, Main, small(studytest.NewWorld(t))...)
-}
-
-func TestMaskedAndInterrupted(t *testing.T) {
+func TestGoldenAndMasked(t *testing.T) {
 	w := studytest.NewWorld(t)
-	studytest.Masked(t, Main, w, false, small(w)...)
-	studytest.Interrupted(t, Main, small(w)...)
+	args := w.Home(t)
+	studytest.Golden(t, Main, args...)
+	studytest.Masked(t, Main, w, false, args...)
+	studytest.Interrupted(t, Main, args...)
+	// Logs read for the occasion come to the same.
+	studytest.Golden(t, Main, w.Args("attacks", "labels")...)
 }
