@@ -50,24 +50,34 @@ func (s *Store) Coverage() ([]Coverage, error) {
 		for at, gap := len(out)-1, m-1; at >= 0 && out[at].Month == 0; at, gap = at-1, gap-1 {
 			out[at] = Coverage{Month: gap, Days: days(gap, nil)}
 		}
-		hours := map[int64]int64{}
-		c := Coverage{Month: m}
-		if err := s.ScanMonth(m, true, func(r *row.Row) error {
-			c.Rows++
-			for _, h := range r.Hours {
-				hours[h.Hour] += h.Requests
-			}
-			if len(r.Hours) == 0 && len(r.Values) > 0 && r.First > 0 {
-				hours[r.First/3600] += int64(r.Values[0])
-			}
-			return nil
-		}); err != nil {
+		c, err := s.CoverageOf(m)
+		if err != nil {
 			return nil, err
 		}
-		c.Days = days(m, hours)
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// CoverageOf counts the requests of each day in one month's rows. Errors:
+// NotFound, Corrupt.
+func (s *Store) CoverageOf(m row.Month) (Coverage, error) {
+	hours := map[int64]int64{}
+	c := Coverage{Month: m}
+	if err := s.ScanMonth(m, true, func(r *row.Row) error {
+		c.Rows++
+		for _, h := range r.Hours {
+			hours[h.Hour] += h.Requests
+		}
+		if len(r.Hours) == 0 && len(r.Values) > 0 && r.First > 0 {
+			hours[r.First/3600] += int64(r.Values[0])
+		}
+		return nil
+	}); err != nil {
+		return Coverage{}, err
+	}
+	c.Days = days(m, hours)
+	return c, nil
 }
 
 // days are the calendar days of a month, and further ones that hours touch.

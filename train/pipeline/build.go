@@ -68,7 +68,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		meters := map[string]*meter{}
 		res, err := build.Build(ctx, st, build.Config{
 			Files: c.Logs, Windows: c.Windows, Zone: c.Zone, Access: c.Access, Web: c.Web, Filter: &c.Filter,
-			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: c.Memory,
+			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: c.Memory, Twelve: c.Twelve, Later: c.Later,
 			Progress: func(p build.Progress) {
 				m := meters[p.Stage]
 				if m == nil {
@@ -85,7 +85,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		if err != nil {
 			return err
 		}
-		if len(st.Months()) == 0 {
+		if len(st.Months()) == 0 && len(res.Pending) == 0 {
 			return fault.Field(fault.Invalid, "logs", "no request was found in %s (%d lines): nothing to learn from", strings.Join(baseNames(c.Logs), ", "), res.Lines)
 		}
 		for _, m := range res.Months {
@@ -96,6 +96,9 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			sink(Event{Warning: &WarningEvent{Message: w}})
 		}
 		keeper.warn(sink)
+	}
+	if err := mergePending(ctx, c, st, labeler, changed, sink); err != nil {
+		return err
 	}
 	if lists != nil {
 		for _, m := range st.Months() {
@@ -111,6 +114,25 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		return err
 	}
 	warnOfLost(st, had, sink)
+	return nil
+}
+
+// mergePending merges months that waited for a run which names no log.
+func mergePending(ctx context.Context, c *Config, st *featurestore.Store, labeler featurestore.Labeler, changed map[row.Month]bool, sink Sink) error {
+	if c.Later || len(st.Pending()) == 0 {
+		return nil
+	}
+	m := newMeter(sink, build.StageMerge, "months")
+	months, err := st.Apply(ctx, featurestore.Change{Labeler: labeler, Threads: c.Threads, Progress: func(month row.Month, done, total int) {
+		m.at(int64(done), int64(total), month.String())
+	}})
+	if err != nil {
+		return err
+	}
+	for _, month := range months {
+		changed[month] = true
+	}
+	sink(Event{Stage: &StageEvent{Name: "merge", Summary: "log files read before, merged into " + monthSpan(months)}})
 	return nil
 }
 
@@ -143,6 +165,10 @@ func buildSummary(r build.Result, took time.Duration) string {
 	}
 	if rejected > 0 {
 		fmt.Fprintf(&b, ", %d rejected (%s), kept in store/rejects", rejected, strings.Join(reasons, ", "))
+	}
+	if len(r.Pending) > 0 {
+		fmt.Fprintf(&b, "; %s to be merged later", monthSpan(r.Pending))
+		return b.String()
 	}
 	fmt.Fprintf(&b, "; %d rows in %s", r.Rows, monthSpan(r.Months))
 	return b.String()

@@ -36,6 +36,10 @@ type Config struct {
 	// Pseudonyms replaces addresses as they are read; nil keeps them.
 	Pseudonyms *pseudonym.Key
 
+	// Twelve stores rows without behaviour columns; Later leaves the months of the
+	// logs read now to a later run. Both are for building a store alone.
+	Twelve, Later bool
+
 	LabelOptions    reputation.Options
 	LabelDefinition string // "", "L1" … "L6"
 

@@ -194,6 +194,7 @@ func (w *work) reportMonths() []report.Month {
 			}
 		}
 		r.Requests, r.IPs = w.monthCounts(mo.Month)
+		r.Days = reportDays(w.store, mo.Month)
 		out = append(out, r)
 	}
 	return out

@@ -39,6 +39,7 @@ func dataBlocks(in Input, s *evaluation.Split) []block {
 				plainNum(count(m.Attacks)), plainNum(count(m.True)), plainNum(count(m.False)), plainNum(count(m.Unknown)), td(m.LabelAsOf), prose(missing))
 		}
 		out = append(out, *t)
+		out = append(out, coverageBlocks(in.Months)...)
 	}
 	if len(in.Attacks) > 0 {
 		const most = 60

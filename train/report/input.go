@@ -64,6 +64,9 @@ type Month struct {
 	LabelAsOf string // date the labels were known, "2024-09-08"
 	// Missing names the columns that the month's logs lack.
 	Missing []string
+	// Days are the days of the month and those beyond that its windows reach,
+	// ascending; none where they are not known.
+	Days []Day
 }
 
 // Labels says where labels come from.
