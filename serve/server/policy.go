@@ -140,6 +140,7 @@ func (r *ruling) decide(l *feed.Line) policy.Decision {
 // modelReason says in words for what the model flags a line.
 func modelReason(l *feed.Line) string {
 	var b strings.Builder
+	b.Grow(160) // as a rule all of it
 	b.WriteString("its requests are like those of addresses that were reported as abusive")
 	sep := ": "
 	for i := range l.Reasons {

@@ -350,3 +350,42 @@ func TestNewRulings(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// BenchmarkDecision answers for one address, without transport: with nothing
+// said, and with a hundred thousand prefixes of people and crawlers.
+func BenchmarkDecision(b *testing.B) {
+	var many policy.Rules
+	crawler := policy.Ranges{Name: "Examplebot"}
+	for i := range 100_000 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
+		if i%2 == 0 {
+			many.Overrides = append(many.Overrides, policy.Override{Prefix: p, Action: policy.Allow, Author: "a", Reason: "r"})
+		} else {
+			crawler.Prefixes = append(crawler.Prefixes, p)
+		}
+	}
+	many.Crawlers = []policy.Ranges{crawler}
+	said, err := policy.New(many)
+	if err != nil {
+		b.Fatal(err)
+	}
+	line := testLine("192.0.2.200", 0.9)
+	for _, c := range []struct {
+		name   string
+		policy *policy.Policy
+	}{{"nobody", nobody}, {"many", said}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := ruling{&rulings{appeal: "ask@example.org"}, c.policy, asOf}
+			b.ReportAllocs()
+			for b.Loop() {
+				r.score(&line, r.check(ctx, line.IP, ""))
+			}
+		})
+	}
+	b.Run("alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ipScore(&line)
+		}
+	})
+}
