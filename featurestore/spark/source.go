@@ -75,18 +75,25 @@ func sourceColumns(f webrequest.Filter) []column {
 	text := func(name string) column {
 		return column{name, map[string]string{"string": "{c}", "": "CAST({c} AS STRING)"}, noText}
 	}
+	// form is a text that is brought into one form.
+	form := func(name, as string) column {
+		return column{name, map[string]string{"string": fmt.Sprintf(as, "{c}"), "": fmt.Sprintf(as, "CAST({c} AS STRING)")}, noText}
+	}
 	boolean := func(name string) column {
 		return column{name, map[string]string{"boolean": "{c}", "": "CASE WHEN CAST({c} AS STRING) IN ('true', 'True', 'TRUE', 't', '1') THEN TRUE WHEN CAST({c} AS STRING) IN ('false', 'False', 'FALSE', 'f', '0') THEN FALSE END"}, "CAST(NULL AS BOOLEAN)"}
 	}
 	return []column{
 		{"dt", map[string]string{"string": textTime(), "timestamp": "unix_seconds({c})", "timestamp_ntz": "unix_date(CAST({c} AS DATE)) * 86400L + hour({c}) * 3600 + minute({c}) * 60 + CAST(floor(second({c})) AS BIGINT)", "bigint": numberTime(), "int": numberTime()}, ""},
 		{"ip", map[string]string{"string": "{c}"}, ""},
-		{"cache_status", text("").Types, cached}, text("http_status"),
+		{"cache_status", text("").Types, cached}, form("http_status", "CASE WHEN %[1]s LIKE '%%.0' THEN substr(%[1]s, 1, length(%[1]s) - 2) ELSE %[1]s END"),
 		{"response_size", map[string]string{
 			"bigint": "{c}", "int": "CAST({c} AS BIGINT)",
 			"": "CASE WHEN {c} IS NULL OR CAST({c} AS STRING) IN ('', '\\\\N', 'NULL', 'null', 'NaN', 'nan') THEN NULL WHEN CAST({c} AS STRING) = '-' THEN 0 ELSE coalesce(try_cast(regexp_extract(CAST({c} AS STRING), '\\\\A[+]?([0-9]+)(?:[.]0*)?\\\\z', 1) AS BIGINT), -1) END",
 		}, "CAST(NULL AS BIGINT)"},
-		text("http_method"), text("uri_host"), text("uri_path"), text("uri_query"), text("content_type"), text("referer"),
+		text("http_method"), text("uri_host"), text("uri_path"),
+		// The mark is the query's, whether a log writes it or not.
+		form("uri_query", "CASE WHEN %[1]s LIKE '?%%' THEN %[1]s WHEN %[1]s NOT IN ('', '-') THEN concat('?', %[1]s) END"),
+		text("content_type"), text("referer"),
 		text("user_agent"), text("accept_language"), text("x_analytics"),
 		boolean("is_pageview"), boolean("is_api_request"), text("access_method"), text("agent_type"), text("referer_class"),
 	}

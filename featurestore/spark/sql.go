@@ -80,9 +80,7 @@ sluice_source AS (
 	}
 	fmt.Fprintf(&b, `,
 sluice_read AS (
-  SELECT *, CASE WHEN length(http_status) <= 3 THEN http_status ELSE regexp_replace(http_status, '[.]0\\z', '') END AS status,
-      CASE WHEN user_agent NOT IN ('', '-') THEN user_agent ELSE '' END AS agent,
-      CASE WHEN uri_query NOT IN ('', '-') THEN CASE WHEN uri_query LIKE '?%%' THEN uri_query ELSE concat('?', uri_query) END END AS query,
+  SELECT *, CASE WHEN user_agent NOT IN ('', '-') THEN user_agent ELSE '' END AS agent,
       coalesce(uri_path, '') AS path
   FROM %s
 )`, last)
@@ -105,7 +103,7 @@ func outcomes(o *Options) [][2]string {
 	out := [][2]string{
 		{"time", fmt.Sprintf("coalesce(r.t < %d OR r.t >= %d, TRUE)", minTime, maxTime)},
 		{"address", "r.address IS NULL"},
-		{"status", fmt.Sprintf("NOT coalesce(r.status, '') RLIKE %s", lit(okStatus))},
+		{"status", fmt.Sprintf("NOT coalesce(r.http_status, '') RLIKE %s", lit(okStatus))},
 		{"size", "coalesce(r.response_size < 0, FALSE)"},
 	}
 	if len(o.Filter.CacheStatus) > 0 {
@@ -147,10 +145,10 @@ var sums = []struct{ name, sql string }{
 	{"mobile_web", "count_if(access_method = 'mobile web')"},
 	{"mobile_app", "count_if(access_method = 'mobile app')"},
 	{"access_rows", "count(access_method)"},
-	{"status_rows", "count_if(length(status) = 3 AND substr(status, 1, 1) BETWEEN '1' AND '9')"},
-	{"status_3xx", "count_if(length(status) = 3 AND substr(status, 1, 1) = '3')"},
-	{"status_4xx", "count_if(length(status) = 3 AND substr(status, 1, 1) = '4')"},
-	{"status_5xx", "count_if(length(status) = 3 AND substr(status, 1, 1) = '5')"},
+	{"status_rows", "count_if(length(http_status) = 3 AND substr(http_status, 1, 1) BETWEEN '1' AND '9')"},
+	{"status_3xx", "count_if(length(http_status) = 3 AND substr(http_status, 1, 1) = '3')"},
+	{"status_4xx", "count_if(length(http_status) = 3 AND substr(http_status, 1, 1) = '4')"},
+	{"status_5xx", "count_if(length(http_status) = 3 AND substr(http_status, 1, 1) = '5')"},
 	{"posts", "count_if(http_method = 'POST')"},
 	{"probes", "count_if(path RLIKE " + lit(probePattern) + ")"},
 	{"crawlers", "count_if(contains(agent, '://') OR contains(agent, '@') OR contains(agent, '+www.'))"},
@@ -176,7 +174,7 @@ func groups(o *Options) string {
 `)
 	if o.Approximate {
 		fmt.Fprintf(&b, `sluice_values AS (
-  SELECT win, address, approx_count_distinct(query, %[1]v) AS queries, approx_count_distinct(path, %[1]v) AS paths, approx_count_distinct(agent, %[1]v) AS agents
+  SELECT win, address, approx_count_distinct(uri_query, %[1]v) AS queries, approx_count_distinct(path, %[1]v) AS paths, approx_count_distinct(agent, %[1]v) AS agents
   FROM sluice_requests
   GROUP BY win, address
 )`, ApproximateError)
@@ -185,7 +183,7 @@ func groups(o *Options) string {
 	b.WriteString(`sluice_each_value AS (
   SELECT win, address, v.kind, v.value, count(*) AS requests
   FROM sluice_requests LATERAL VIEW explode(array(
-    named_struct('kind', 'query', 'value', query), named_struct('kind', 'path', 'value', path), named_struct('kind', 'time', 'value', CAST(t AS STRING)))) AS v
+    named_struct('kind', 'query', 'value', uri_query), named_struct('kind', 'path', 'value', path), named_struct('kind', 'time', 'value', CAST(t AS STRING)))) AS v
   WHERE v.value IS NOT NULL
   GROUP BY win, address, v.kind, v.value
 ),
@@ -320,7 +318,7 @@ func Query(o Options, p PrintOptions) (string, error) {
 	values := [columns.NumFeatures]string{
 		columns.RequestCount:               "count(*)",
 		columns.ResponseSizeMean:           "CAST(sum(CAST(response_size AS DECIMAL(20, 0))) AS DOUBLE) / nullif(count(response_size), 0)",
-		columns.URIQueryCount:              distinct("query"),
+		columns.URIQueryCount:              distinct("uri_query"),
 		columns.NotNullRefererRatio:        share("referer NOT IN ('', '-')", "*"),
 		columns.UserAgentCount:             distinct("agent"),
 		columns.NotNullAcceptLanguageRatio: share("accept_language NOT IN ('', '-')", "*"),
