@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
+	"sluice/featurestore"
+	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
 )
 
 // countries tells an address's country, for slices of a report; no model has it
@@ -20,6 +24,31 @@ type countries interface {
 
 // countryDB is a database in MaxMind's format.
 type countryDB struct{ r *maxminddb.Reader }
+
+// countryMap is countries by address.
+type countryMap map[netip.Addr]string
+
+func (m countryMap) of(ip netip.Addr) string { return m[ip] }
+
+// storedCountries takes the countries that the store joined to its months, if
+// it did; a database given for the report goes before.
+func storedCountries(st *featurestore.Store, t *table) countries {
+	out := countryMap{}
+	column := map[row.Month]int{}
+	for _, m := range st.Manifest().Months {
+		column[m.Month] = slices.Index(m.Columns, columns.GeoGroup.Names()[columns.CountryCode])
+	}
+	for _, r := range t.rows {
+		at, ok := column[r.Month]
+		if !ok || at < 0 || at >= len(r.Values) {
+			return nil
+		}
+		if v := r.Values[at]; v >= 0 && v < 26*26 {
+			out[r.IP] = string([]byte{'A' + byte(int(v)/26), 'A' + byte(int(v)%26)})
+		}
+	}
+	return out
+}
 
 // openCountries reads a MaxMind database with countries; "" is none. sum names
 // its content.

@@ -92,8 +92,11 @@ func (w *work) definitionStudy() (evaluation.Study, error) {
 		meaning := strings.TrimPrefix(set.Sentence(), "reported: ")
 		v := w.relabelled(name, have, train, test, set.Label)
 		if sameLabels(v.train, train) && sameLabels(v.test, test) {
-			variants[0].name = name
-			variants[0].note = meaning + "; this version's own labels"
+			if own := &variants[0]; own.note == "" {
+				own.name, own.note = name, meaning+"; this version's own labels"
+			} else {
+				own.note += "; " + name + " gives the same"
+			}
 			return nil
 		}
 		v.note = meaning + "; " + v.note

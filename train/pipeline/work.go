@@ -190,6 +190,9 @@ func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputatio
 	if lists != nil && st.Manifest().Pseudonyms == "" {
 		in.ListedBefore = listedBefore(st, t, lists)
 	}
+	if country == nil {
+		country = storedCountries(st, t)
+	}
 	in.Slices = rowSlices(t, country)
 	return in
 }
