@@ -44,14 +44,18 @@ func analyse(ctx context.Context, in *study.Input, o options) (*Result, error) {
 	}
 	r.OnTrain, r.OnTest = measure(r.Rule, train), measure(r.Rule, test)
 	r.nearby(test)
-	if r.Rule.RequestCount.Op == rules.AtLeast {
-		hours := o.windowHours
-		if hours == 0 {
-			if hours, err = windowHours(store, r.Train); err != nil {
-				return nil, err
-			}
+	if r.WindowHours = o.windowHours; r.WindowHours == 0 {
+		if r.WindowHours, err = windowHours(store, r.Train); err != nil {
+			return nil, err
 		}
-		r.Limit = limitOf(r.Rule.RequestCount.Threshold, hours)
+	}
+	switch {
+	case r.Rule.RequestCount.Op != rules.AtLeast:
+		r.NoLimit = "request_count's threshold is one from above, so no limit can be made of it."
+	case r.Rule.RequestCount.Threshold < r.WindowHours:
+		r.NoLimit = fmt.Sprintf("%s requests in %s hours are fewer than one an hour, so no limit can be made of the threshold: over whole months it tells who comes often, not who comes fast. Give attack windows (--attacks).", number(r.Rule.RequestCount.Threshold), number(r.WindowHours))
+	default:
+		r.Limit = limitOf(r.Rule.RequestCount.Threshold, r.WindowHours)
 	}
 	list, err := r.buildList(ctx, store, o)
 	if err != nil {
@@ -201,10 +205,10 @@ func windowHours(store *study.Rows, months []row.Month) (float64, error) {
 
 // limitOf is a threshold over a window as a rate, in the shortest usual period
 // in which it allows ten requests: people ask in bursts.
-func limitOf(threshold, hours float64) *Limit { return limitAt(threshold/(hours*3600), hours) }
+func limitOf(threshold, hours float64) *Limit { return limitAt(threshold / (hours * 3600)) }
 
-func limitAt(rate, hours float64) *Limit {
-	l := &Limit{WindowHours: hours, PerSecond: rate}
+func limitAt(rate float64) *Limit {
+	l := &Limit{PerSecond: rate}
 	for _, p := range []int64{10, 60, 600, 3600} {
 		l.Period, l.Requests = p, int64(math.Ceil(l.PerSecond*float64(p)))
 		if l.Requests >= 10 {

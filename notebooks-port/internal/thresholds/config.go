@@ -25,7 +25,7 @@ func writeFile(path string, b []byte) error {
 func (r *Result) configuration(name string) []Config {
 	out := []Config{r.haproxy()}
 	if r.Limit == nil {
-		return append(out, Config{"HAProxy, the list", fmt.Sprintf("acl listed src -f /etc/haproxy/%s.acl\nhttp-request deny deny_status 429 if listed", name), "Blocks the list. A limit can't be made of a rule that flags few requests."})
+		return append(out, Config{"HAProxy, the list", fmt.Sprintf("acl listed src -f /etc/haproxy/%s.acl\nhttp-request deny deny_status 429 if listed", name), "Blocks the list. No limit can be made of this threshold."})
 	}
 	out = append(out, r.nginx(name), r.nft(name), r.requestctl(name))
 	if r.Everyone != nil {
@@ -46,20 +46,17 @@ func bound(o rules.Op, x float64) string {
 
 // haproxy judges both thresholds while requests come, over a rolling period.
 func (r *Result) haproxy() Config {
-	period, n, says := "1h", r.Rule.RequestCount.Threshold, ""
-	if r.Limit != nil {
-		// A day is the longest that is counted, and no verdict comes before
-		// there are requests to judge.
-		minutes := min(1440, max(1, math.Round(r.Limit.WindowHours*60)))
-		period, n = number(minutes)+"m", r.Limit.PerSecond*60*minutes
-		if r.Limit.WindowHours > 24 {
-			says = " The windows are longer than a day; what is asked of them is asked of each day in proportion"
-			if n < float64(r.JudgeFrom) {
-				n = float64(r.JudgeFrom)
-				says += fmt.Sprintf(", of %d requests at least", r.JudgeFrom)
-			}
-			says += "."
+	// A day is the longest that is counted, and no verdict comes before there
+	// are requests to judge.
+	minutes := min(1440, max(1, math.Round(r.WindowHours*60)))
+	period, n, says := number(minutes)+"m", r.Rule.RequestCount.Threshold/(r.WindowHours*60)*minutes, ""
+	if r.WindowHours > 24 {
+		says = " The windows are longer than a day; what is asked of them is asked of each day in proportion"
+		if n < float64(r.JudgeFrom) {
+			n = float64(r.JudgeFrom)
+			says += fmt.Sprintf(", of %d requests at least", r.JudgeFrom)
 		}
+		says += "."
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# in a backend of its own:\nbackend sluice_rates\n    stick-table type ipv6 size 1m expire %s store http_req_rate(%s),bytes_out_rate(%s)\n", period, period, period)

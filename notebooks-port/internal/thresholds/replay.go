@@ -311,7 +311,7 @@ func (r *Result) effects(before, s sums) {
 		}
 		r.Sweep = append(r.Sweep, x)
 		if r.Everyone == nil && x.Before <= r.MaxReaders {
-			r.Everyone = limitAt(x.PerSecond, r.Limit.WindowHours)
+			r.Everyone = limitAt(x.PerSecond)
 			e := Effect{x.Stopped, "every address's requests above " + r.Everyone.text() + ", counted by the hour"}
 			e.Name = "a limit for everyone"
 			r.Effects = append(r.Effects, e)

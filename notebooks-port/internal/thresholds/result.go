@@ -22,11 +22,13 @@ type Result struct {
 	Text   string     `json:"text"`
 	Note   string     `json:"note"` // why it is not the one asked for; ""
 	// OnTrain is empty for thresholds that were given and no training months.
-	OnTrain Measured `json:"on_training_months"`
-	OnTest  Measured `json:"on_test_month"`
-	Nearby  []Nearby `json:"nearby_thresholds"`
-	// Limit is null where request_count's threshold is none from above.
-	Limit *Limit `json:"limit"`
+	OnTrain     Measured `json:"on_training_months"`
+	OnTest      Measured `json:"on_test_month"`
+	Nearby      []Nearby `json:"nearby_thresholds"`
+	WindowHours float64  `json:"window_hours"`
+	// Limit is null where request_count's threshold makes none; NoLimit says why.
+	Limit   *Limit `json:"limit"`
+	NoLimit string `json:"no_limit"`
 	// Everyone is the least limit for everyone that stops at most MaxReaders of
 	// the readers' requests in the training months; null where none that was
 	// tried does.
@@ -61,8 +63,7 @@ type Nearby struct {
 
 // Limit is the threshold on request_count as a rate.
 type Limit struct {
-	WindowHours float64 `json:"window_hours"`
-	PerSecond   float64 `json:"requests_per_second"`
+	PerSecond float64 `json:"requests_per_second"`
 	// Requests in Period seconds: the same rate in numbers that an edge takes.
 	Requests int64 `json:"requests"`
 	Period   int64 `json:"period_seconds"`

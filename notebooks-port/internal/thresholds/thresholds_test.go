@@ -173,10 +173,10 @@ func TestLimit(t *testing.T) {
 // they are for, where these are installed.
 func TestConfigurationIsAccepted(t *testing.T) {
 	for name, r := range map[string]*Result{
-		"and":  {Rule: rule(rules.AtLeast, 648, rules.AtMost, 5916.83, rules.And), JudgeFrom: 10, Limit: limitOf(648, 8.17), Everyone: limitAt(.7, 8)},
-		"or":   {Rule: rule(rules.AtLeast, 80_000, rules.AtLeast, 12, rules.Or), JudgeFrom: 3, Limit: limitOf(80_000, 1), Everyone: limitAt(44, 1)},
-		"slow": {Rule: rule(rules.AtLeast, 3, rules.AtMost, 12, rules.Or), JudgeFrom: 3, Limit: limitOf(3, 720)},
-		"few":  {Rule: rule(rules.AtMost, 3, rules.AtMost, 12, rules.Or), JudgeFrom: 3},
+		"and":  {Rule: rule(rules.AtLeast, 648, rules.AtMost, 5916.83, rules.And), JudgeFrom: 10, WindowHours: 8.17, Limit: limitOf(648, 8.17), Everyone: limitAt(.7)},
+		"or":   {Rule: rule(rules.AtLeast, 80_000, rules.AtLeast, 12, rules.Or), JudgeFrom: 3, WindowHours: 1, Limit: limitOf(80_000, 1), Everyone: limitAt(44)},
+		"slow": {Rule: rule(rules.AtLeast, 3, rules.AtMost, 12, rules.Or), JudgeFrom: 3, WindowHours: 720},
+		"few":  {Rule: rule(rules.AtMost, 3, rules.AtMost, 12, rules.Or), JudgeFrom: 3, WindowHours: 8},
 	} {
 		t.Run(name, func(t *testing.T) { accepted(t, r) })
 	}

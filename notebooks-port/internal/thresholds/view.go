@@ -169,7 +169,7 @@ func (r *Result) effectBlocks() []page.Block {
 	}
 	out := []page.Block{page.Paragraph("Addresses are those of which a measure stops anything."), t, l}
 	if len(r.Sweep) == 0 {
-		return append(out, page.Paragraph("request_count's threshold is one from above, so no limit can be made of it."))
+		return append(out, page.Paragraph(r.NoLimit))
 	}
 	line := chart.Line{
 		Head: chart.Head{ID: "limits", Title: "What a limit for everyone stops, by its height", Desc: "Shares of the requests of reported addresses and of readers.", Size: chart.Size{Width: 560, Height: 300}},
@@ -196,7 +196,10 @@ func (r *Result) effectBlocks() []page.Block {
 func (r *Result) proposalBlocks() []page.Block {
 	var out []page.Block
 	if r.Limit != nil {
-		out = append(out, page.Paragraph(fmt.Sprintf("request_count is counted over a window, %s hours in the training months. So its threshold is a rate of %s a second: **%s**, the shortest usual period in which ten or more are allowed. That is what an address of the list may still send. Begin with what only records, look at what it matches, and put the list in force before any limit for everyone.", words.Rounded(r.Limit.WindowHours), words.Rounded(r.Limit.PerSecond), r.Limit.text())))
+		out = append(out, page.Paragraph(fmt.Sprintf("request_count is counted over a window, %s hours in the training months. So its threshold is a rate of %s a second: **%s**, the shortest usual period in which ten or more are allowed. That is what an address of the list may still send. Begin with what only records, look at what it matches, and put the list in force before any limit for everyone.", words.Rounded(r.WindowHours), words.Rounded(r.Limit.PerSecond), r.Limit.text())))
+	}
+	if r.NoLimit != "" {
+		out = append(out, page.Callout{Tone: "note", Text: r.NoLimit})
 	}
 	s := r.List.Stats
 	t := page.NewTable(fmt.Sprintf("The list: %s flagged in the training months, in %s", words.Plural(int64(r.List.Addresses), "address", "addresses"), words.Plural(int64(s.Entries), "entry", "entries")), "Format", "#Bytes", "#Entries left out")

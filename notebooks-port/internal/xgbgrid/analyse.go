@@ -50,10 +50,11 @@ func analyse(ctx context.Context, in *study.Input, o options) (*Result, error) {
 	}
 	r.Definite = info.Labels.Definition
 	c := pipeline.Config{Home: store.Home, Columns: o.columns.List, Params: o.trees, Rounds: o.rounds, Seed: o.seed, TargetPrecision: o.target, Threads: in.Threads}
-	grid, err := pipeline.Grid(ctx, c, months, func(pipeline.Event) {})
+	grid, leftOut, err := pipeline.Grid(ctx, c, months, func(pipeline.Event) {})
 	if err != nil {
 		return nil, err
 	}
+	r.LeftOut = leftOut
 	for _, g := range grid {
 		r.Splits = append(r.Splits, splitOf(g))
 	}

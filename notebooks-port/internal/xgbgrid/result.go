@@ -18,6 +18,7 @@ type Result struct {
 	Definite  string      `json:"label_definition"`
 	Unknown   int         `json:"rows_without_label"`
 	Splits    []Split     `json:"splits"`
+	LeftOut   []string    `json:"left_out,omitempty"` // splits that the months don't allow, with the reason
 	Final     Final       `json:"final"`
 	Published Figures     `json:"published"`
 }

@@ -127,7 +127,11 @@ func (r *Result) gridBlocks() []page.Block {
 			g = append(g, matrix("grid-"+strconv.Itoa(i), s.Name, s.Confusion))
 		}
 	}
-	return []page.Block{page.Paragraph("The study found precision and recall high within months and lower from June to July; for the last split its report is below."), t, g}
+	out := []page.Block{page.Paragraph("The study found precision and recall high within months and lower from June to July; for the last split its report is below."), t}
+	if len(r.LeftOut) > 0 {
+		out = append(out, page.List(r.LeftOut))
+	}
+	return append(out, g)
 }
 
 // matrix draws four counts with their shares of the label.
