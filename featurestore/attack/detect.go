@@ -131,13 +131,16 @@ const rollMinutes = 5
 // would not, and the daily and weekly rhythm is in them, so a busy afternoon is
 // no attack while the same traffic at night is. Logs of under three weeks are
 // compared by hour of the day, under three days as a whole. Days without any
-// request don't count.
+// request don't count, unless most are.
 //
 // Five minutes whose mean lies Threshold scatters above, and Ratio times the
 // usual, are unusual; neighbours within Join are one attack. Its first and last
 // minute are then those between which the likelihood of a Poisson count at an
 // unusual rate exceeds that at the usual one the most (the cumulative sum of E. S.
-// Page, Continuous Inspection Schemes, 1954, in one pass).
+// Page, Continuous Inspection Schemes, 1954, in one pass). What is usual there is
+// taken from the hours on either side, so that an attack is followed down to
+// where it swells up and ebbs away. Where it does so below the traffic around it
+// the counts don't show it.
 //
 // Detected windows never overlap, may run over a month's end (New gives a window
 // to the month in which it starts), and are named after their start, so that a
@@ -181,7 +184,7 @@ func (t *Timeline) Detect(o DetectOptions) []Detected {
 			}
 		}
 		i = to + join - 1
-		from, to = edges(counts, usual, scatter, from, to)
+		from, to = edges(counts, usual, from, to)
 		if len(out) > 0 {
 			from = max(from, int((out[len(out)-1].End-first*60)/60))
 		}
@@ -205,17 +208,26 @@ func (t *Timeline) Detect(o DetectOptions) []Detected {
 }
 
 // edges moves the ends of a run to the segment, at most an hour beyond it, whose
-// minutes a Poisson count at an unusual rate explains best: one that lies 3.5
-// scatters above the usual, so that an attack is followed down to where it swells
-// up and ebbs away.
-func edges(counts []uint32, usual, scatter []float64, from, to int) (int, int) {
-	const beyond = 60
+// minutes a Poisson count at an unusual rate explains best: one that lies a few
+// scatters above what is usual there and then, so that an attack is followed
+// down to where it swells up and ebbs away.
+func edges(counts []uint32, usual []float64, from, to int) (int, int) {
+	const beyond, raised = 60, 3.0
 	lo, hi := max(0, from-beyond), min(len(counts), to+beyond)
+	mid := (from + to) / 2
+	// What is usual just before, and just after, where the hour's median over
+	// weeks says less than the same day.
+	before := local(counts, usual, lo-beyond, lo, from)
+	after := local(counts, usual, hi, hi+beyond, to-1)
 	best, sum, start := 0.0, 0.0, lo
 	a, b := from, to
 	for i := lo; i < hi; i++ {
-		u := max(usual[i], 0.5)
-		rate := max(u+3.5*max(scatter[i], math.Sqrt(max(u, 1))), 2*u)
+		u := before
+		if i >= mid {
+			u = after
+		}
+		u = max(u, usual[i]) // the day goes on while it lasts
+		rate := u + raised*math.Sqrt(max(u, 2))
 		if sum <= 0 {
 			sum, start = 0, i
 		}
@@ -225,6 +237,24 @@ func edges(counts []uint32, usual, scatter []float64, from, to int) (int, int) {
 		}
 	}
 	return a, b
+}
+
+// local is the mean count of the minutes [from, to), or the usual of a minute
+// where they are too few or lie too high to be the calm around an attack.
+func local(counts []uint32, usual []float64, from, to, at int) float64 {
+	from, to = max(from, 0), min(to, len(counts))
+	u := max(usual[at], .2)
+	if to-from < 30 {
+		return u
+	}
+	sum := 0.0
+	for _, c := range counts[from:to] {
+		sum += float64(c)
+	}
+	if mean := sum / float64(to-from); mean < 3*u {
+		return max(mean, .2)
+	}
+	return u
 }
 
 // baseline is each minute's usual count and its scatter.
@@ -237,6 +267,9 @@ func baseline(first int64, counts []uint32) (usual, scatter []float64) {
 			alive[(first+int64(i))/day] = true
 		}
 	}
+	// A log that is silent on most days is of a site that is, or of attacks
+	// alone, and not one with days missing.
+	whole := 2*int64(len(alive)) < n/day
 	slot, slots := func(m int64) int64 { return 0 }, int64(1)
 	switch {
 	case n >= 3*week:
@@ -246,7 +279,7 @@ func baseline(first int64, counts []uint32) (usual, scatter []float64) {
 	}
 	samples := make([][]uint32, slots)
 	for i, c := range counts {
-		if m := first + int64(i); alive[m/day] {
+		if m := first + int64(i); whole || alive[m/day] {
 			s := slot(m)
 			samples[s] = append(samples[s], c)
 		}
