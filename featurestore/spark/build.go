@@ -242,6 +242,8 @@ func (c *Config) spec(work string) (s spec, parts string, err error) {
 	switch {
 	case s.Staging == "":
 		s.Staging = (&url.URL{Scheme: "file", Path: parts}).String()
+	case c.fetch:
+		s.Staging, s.Fetch = absolute(s.Staging), parts
 	case strings.Contains(s.Staging, "://") && !strings.HasPrefix(s.Staging, "file://"):
 		s.Fetch = parts
 	default:

@@ -38,6 +38,8 @@ type Cluster struct {
 	Stall time.Duration
 	// Env are further variables for Spark's processes, as in A=b.
 	Env []string
+
+	fetch bool // what was written is fetched through Spark, wherever it lies
 }
 
 func (c *Cluster) check() error {
