@@ -66,9 +66,9 @@ func (a *analysis) list(ctx context.Context, k int) error {
 			}
 		}
 	}
-	days := map[int64]bool{}
+	days, who := map[int64]bool{}, map[netip.Addr]bool{}
 	for id := range chosen {
-		days[id.day] = true
+		days[id.day], who[id.ip] = true, true
 	}
 	holds := func(first, last int64) bool {
 		for day := a.day(first); day <= a.day(last); day++ {
@@ -83,6 +83,9 @@ func (a *analysis) list(ctx context.Context, k int) error {
 		here := map[key]*listing{}
 		files[file] = here
 		return func(r *study.Request) {
+			if !who[r.IP] {
+				return
+			}
 			id := key{r.IP, a.day(r.Time)}
 			shown, ok := chosen[id]
 			if !ok {
