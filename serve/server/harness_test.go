@@ -173,6 +173,9 @@ func start(t testing.TB, lines []feed.Line, change ...func(*Config)) *testServer
 	}
 	models := newFakeModels()
 	c := Config{Dir: home, GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", Models: models, Threads: 1, Poll: 20 * time.Millisecond, Drain: 5 * time.Second, Expired: ExpiredMark}
+	if _, bench := t.(*testing.B); bench {
+		c.Poll = DefaultPoll
+	}
 	for _, f := range change {
 		f(&c)
 	}

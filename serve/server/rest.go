@@ -34,7 +34,7 @@ var statusMarshaler = protojson.MarshalOptions{UseProtoNames: true}
 // newGateway makes the REST form of ScoreService, in this process.
 func newGateway(s *service) (http.Handler, error) {
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, restMarshaler),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, scoreMarshaler{restMarshaler}),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
 		runtime.WithErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 			writeError(w, r, gatewayError(err))
