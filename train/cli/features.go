@@ -26,6 +26,7 @@ With --labels alone, months in the store are labelled anew. With --engine spark 
 existing Spark computes the rows of --months, and the store adopts them.`,
 		example: `train features build --logs 'access-*.log.gz' --labels 'blacklist-*.txt'
 train features build --labels checks-2024-09.jsonl
+train features build --later --logs 'access-2024-09-01T13.log.gz'
 train features build --engine spark --remote yarn --table wmf.webrequest --months 2024-08 --staging hdfs:///tmp/sluice`,
 		setup: setupFeaturesBuild,
 	}, {
@@ -76,6 +77,8 @@ func setupFeaturesSQL(fs *flag.FlagSet) func(context.Context, *env, []string) er
 
 func setupFeaturesBuild(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	d, sp := declareData(fs), declareSpark(fs)
+	stored := fs.String("columns", "behaviour", "`COLUMNS` that rows are stored with: behaviour (the twelve and what requests do) or twelve, in about two thirds of the time")
+	later := fs.Bool("later", false, "read the logs and leave their months unmerged, so that an hour costs an hour; the next build or run without it merges all that waits")
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "features build takes no %q; see train features build --help", args[0])
@@ -100,6 +103,10 @@ func setupFeaturesBuild(fs *flag.FlagSet) func(context.Context, *env, []string) 
 		if err := d.fill(&c); err != nil {
 			return err
 		}
+		if *stored != "twelve" && *stored != "behaviour" {
+			return fault.Field(fault.Usage, "columns", "--columns %q: rows are stored with twelve or with behaviour", *stored)
+		}
+		c.Twelve, c.Later = *stored == "twelve", *later
 		e.events.begin("features build")
 		months, err := pipeline.Build(ctx, c, e.events.send)
 		if err != nil {
@@ -150,6 +157,9 @@ func setupFeaturesList(fs *flag.FlagSet) func(context.Context, *env, []string) e
 			printMonths(w, m.Months)
 			fmt.Fprintln(w)
 			printCoverage(w, coverage)
+			for _, mo := range st.Pending() {
+				fmt.Fprintf(w, "%s: log files were read that are not merged yet\n", mo)
+			}
 			for _, mo := range m.Months {
 				for _, n := range mo.Notes {
 					fmt.Fprintf(w, "%s: %s\n", mo.Month, n)
