@@ -105,9 +105,9 @@ func traffic(n int, yield func(i int, r *trafficRow)) {
 	}
 }
 
-// compareLogs writes the traffic in every form that is compared, unless it is
-// there already.
-func compareLogs(t testing.TB, n int) (dir string) {
+// compareLogs writes the traffic in every form that is compared, or as a table
+// only, unless it is there already.
+func compareLogs(t testing.TB, n int, tableOnly bool) (dir string) {
 	dir = os.Getenv(envDir)
 	if dir == "" {
 		dir = t.TempDir()
@@ -144,6 +144,9 @@ func compareLogs(t testing.TB, n int) (dir string) {
 		if i%(128<<10) == 128<<10-1 {
 			must(pw.Flush())
 		}
+		if tableOnly {
+			return
+		}
 		must(enc.Encode(r))
 		at, _ := time.Parse(time.RFC3339, r.DT)
 		fmt.Fprintf(cb, "%s - - [%s] \"GET %s%s HTTP/1.1\" %s %d %q %q\n", r.IP, at.Format("02/Jan/2006:15:04:05 -0700"), r.URIPath, r.URIQuery, r.HTTPStatus, r.ResponseSize, r.Referer, r.UserAgent)
@@ -175,10 +178,13 @@ func hourly(t testing.TB) *attack.Set {
 // ran is what a program took.
 type ran struct {
 	seconds float64
-	peak    int64 // bytes
+	cpu     float64 // seconds of processors
+	peak    int64   // bytes
 }
 
-func (r ran) String() string { return fmt.Sprintf("%.2f s, %d MiB", r.seconds, r.peak>>20) }
+func (r ran) String() string {
+	return fmt.Sprintf("%.2f s (%.1f s of processors), %d MiB", r.seconds, r.cpu, r.peak>>20)
+}
 
 func run(t testing.TB, env []string, name string, args ...string) ran {
 	t.Helper()
@@ -190,7 +196,7 @@ func run(t testing.TB, env []string, name string, args ...string) ran {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out.String())
 	}
-	took := ran{seconds: time.Since(begun).Seconds()}
+	took := ran{seconds: time.Since(begun).Seconds(), cpu: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()}
 	// A process inherits what getrusage says of the one that started it, so each
 	// tells its own peak.
 	for line := range strings.Lines(out.String()) {
@@ -339,7 +345,7 @@ func TestPeers(t *testing.T) {
 		t.Skip("comparisons with other programs: set SLUICE_LONG=1")
 	}
 	n, pairs := envInt(envRows, 20_000_000), envInt(envPairs, 3)
-	dir := compareLogs(t, n)
+	dir := compareLogs(t, n, false)
 	out := t.TempDir()
 	python := os.Getenv(envPython)
 	fresh := func(name string) string {
@@ -399,4 +405,12 @@ func TestPeers(t *testing.T) {
 		}
 		t.Logf("%d lines: median %.2f x GoAccess's lines/s", n, median(speed))
 	})
+}
+
+// TestCompareTable writes the traffic as a table alone, for SLUICE_COMPARE_DIR.
+func TestCompareTable(t *testing.T) {
+	if os.Getenv("SLUICE_LONG") == "" || os.Getenv(envDir) == "" {
+		t.Skip("it writes a large table: set SLUICE_LONG=1 and " + envDir)
+	}
+	compareLogs(t, envInt(envRows, 20_000_000), true)
 }
