@@ -104,8 +104,21 @@ func (s *installed) start(t *testing.T) *cluster {
 	return c
 }
 
+// waitFor waits until something listens on a port.
+func waitFor(t *testing.T, port int) {
+	t.Helper()
+	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		var d net.Dialer
+		if c, err := d.DialContext(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			c.Close()
+			return
+		}
+	}
+	t.Fatalf("nothing listens on port %d after four minutes", port)
+}
+
 // daemon starts one of Spark's processes and waits until it says that it is
-// there.
+// there; ready is what it says, "" waits for nothing.
 func (c *cluster) daemon(t *testing.T, ready string, args ...string) *exec.Cmd {
 	t.Helper()
 	// The first shell ends the whole group when this process is gone, however it
@@ -132,7 +145,10 @@ func (c *cluster) daemon(t *testing.T, ready string, args ...string) *exec.Cmd {
 	go func() {
 		in := bufio.NewScanner(out)
 		in.Buffer(nil, 1<<20)
-		seen := false
+		seen := ready == ""
+		if seen {
+			up <- true
+		}
 		for in.Scan() {
 			if !seen {
 				said = append(said, in.Text())
