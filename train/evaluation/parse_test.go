@@ -41,8 +41,11 @@ func whole(t testing.TB) *Evaluation {
 	for i := range parts {
 		study.Variants = append(study.Variants, Variant{Name: "twelve", FoldsROCAUC: 0.5, FoldsPRAUC: 0.5, Threshold: 0.5, Parts: parts[i]})
 	}
+	aged := study
+	aged.Name = StudyAge
+	retrain := NewRetrain([]Study{aged}, 0.8)
 	return &Evaluation{
-		BestF1: &best, Studies: []Study{study},
+		BestF1: &best, Studies: []Study{study}, Retrain: retrain,
 		SchemaVersion: SchemaVersion, ModelVersion: "2024-07-0123456789ab", Target: 0.8, Seed: 3, Operating: o,
 		Splits: []Split{s}, Gate: Judge(&s, DefaultGates(), Facts{MaxPSI: math.NaN()}),
 	}
@@ -165,4 +168,39 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("read, yet not written: %v", err)
 		}
 	})
+}
+
+// Every field of evaluation.json is explained in the README, and every gate.
+func TestSchemaIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, err := os.ReadFile("testdata/schema.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(fields)) {
+		path, _, _ := strings.Cut(line, " ")
+		for _, name := range strings.Split(strings.ReplaceAll(path, "[]", ""), ".") {
+			seen[name] = true
+		}
+	}
+	gates, err := json.Marshal(GateConfig{ByAddress: true, MaxCalibrationError: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names map[string]any
+	if err := json.Unmarshal(gates, &names); err != nil {
+		t.Fatal(err)
+	}
+	for name := range names {
+		seen[name] = true
+	}
+	for name := range seen {
+		if !strings.Contains(string(doc), "`"+name+"`") {
+			t.Errorf("README.md does not explain `%s`", name)
+		}
+	}
 }
