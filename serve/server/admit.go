@@ -157,6 +157,7 @@ func (s *Server) callerOf(ctx context.Context) *caller {
 
 func (s *Server) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (a any, err error) {
 	begun := time.Now()
+	about := s.audit.subject(q) // handlers may use the message's arrays again
 	defer func() {
 		if p := recover(); p != nil {
 			err = s.panicked(info.FullMethod, p)
@@ -164,7 +165,7 @@ func (s *Server) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, h
 		if err != nil {
 			a, err = nil, rpcError(err)
 		}
-		s.finish(ctx, "grpc", path.Base(info.FullMethod), q, begun, err)
+		s.finish(ctx, "grpc", path.Base(info.FullMethod), about, begun, err)
 	}()
 	c := s.callerOf(ctx)
 	if err := c.begin(begun); err != nil {
@@ -185,8 +186,8 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		if p := recover(); p != nil {
 			err = s.panicked(info.FullMethod, p)
 		}
-		if err != nil {
-			err = s.streamEnd(ctx, err)
+		if _, already := status.FromError(err); err != nil && !already {
+			err = rpcError(err)
 		}
 		s.finish(ctx, "grpc", s.methodName(info.FullMethod), nil, begun, err)
 	}()
@@ -199,22 +200,6 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		stream = &pacedStream{stream, c}
 	}
 	return handler(srv, stream)
-}
-
-// streamEnd is the error with which a stream ends.
-func (s *Server) streamEnd(ctx context.Context, err error) error {
-	if c := callerOf(ctx); c != nil && ctx.Err() != nil {
-		switch {
-		case c.gone.Err() != nil:
-			return rpcError(errUnauthenticated("the token was withdrawn"))
-		case !c.until.IsZero() && !time.Now().Before(c.until):
-			return rpcError(errUnauthenticated("the token has run out; ask for a new one"))
-		}
-	}
-	if _, already := status.FromError(err); already {
-		return err
-	}
-	return rpcError(err)
 }
 
 // pacedStream holds a stream to its caller's bytes a second.
@@ -261,7 +246,7 @@ func messageSize(m any) float64 {
 
 // finish counts a request, writes it to the audit log and, where it went wrong
 // through our fault, to the log.
-func (s *Server) finish(ctx context.Context, transport, method string, about any, begun time.Time, err error) {
+func (s *Server) finish(ctx context.Context, transport, method string, about []slog.Attr, begun time.Time, err error) {
 	took := time.Since(begun)
 	code := status.Code(err)
 	s.metrics.observe(transport, method, code, took)

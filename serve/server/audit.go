@@ -86,9 +86,8 @@ func (a *audit) close() error {
 	return a.file.Close()
 }
 
-// record writes one call. about is its message, or the address that its path
-// names.
-func (a *audit) record(ctx context.Context, c *caller, transport, method string, about any, code codes.Code, took time.Duration) {
+// record writes one call; about is its subject.
+func (a *audit) record(ctx context.Context, c *caller, transport, method string, about []slog.Attr, code codes.Code, took time.Duration) {
 	if a == nil || method == "healthz" || method == "readyz" || method == "Check" {
 		return
 	}
@@ -101,7 +100,7 @@ func (a *audit) record(ctx context.Context, c *caller, transport, method string,
 		slog.String("transport", transport), slog.String("method", method), slog.String("code", code.String()),
 		slog.Duration("took", took),
 	}
-	a.log.LogAttrs(ctx, slog.LevelInfo, "call", append(attrs, a.subject(about)...)...)
+	a.log.LogAttrs(ctx, slog.LevelInfo, "call", append(attrs, about...)...)
 }
 
 // remote is the machine that a call came from.
@@ -128,9 +127,12 @@ func (a *audit) address(ip netip.Addr) string {
 	return row.Mask(ip)
 }
 
-// subject says what a call asked about. What is no address is not repeated: it
-// may be anything.
+// subject says what a call asked about: its message, or what its path or query
+// names. What is no address is not repeated: it may be anything.
 func (a *audit) subject(about any) []slog.Attr {
+	if a == nil {
+		return nil
+	}
 	named := func(name string) []slog.Attr {
 		text := strings.TrimPrefix(name, ipsPrefix)
 		if ip, err := netip.ParseAddr(text); err == nil {

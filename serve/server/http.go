@@ -93,7 +93,7 @@ func (s *Server) around(next http.Handler) http.Handler {
 			if o.err != nil && fault.KindOf(o.err) == fault.Unknown && toStatus(o.err).Code() == codes.Unknown {
 				s.logged(name, o.err)
 			}
-			s.finish(ctx, "http", name, pathSubject(r), begun, rpcError(o.err))
+			s.finish(ctx, "http", name, s.audit.subject(pathSubject(r)), begun, rpcError(o.err))
 		}()
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")

@@ -78,7 +78,7 @@ func (v *viewer) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	st := toStatus(err)
 	code := httpStatus(err, st)
-	m := &page.Message{Frame: v.frame("It can’t be shown"), Text: sentence(st.Message())}
+	m := &page.Message{Frame: v.frame("It can’t be shown"), Text: sentence(strings.TrimPrefix(st.Message(), "q: "))}
 	var made *statusError
 	errors.As(err, &made)
 	switch {

@@ -43,8 +43,9 @@ type Config struct {
 	Connections int
 	// Audit is the file of the audit log, "" none; AuditAddresses leaves
 	// addresses in it whole.
-	Audit          string
-	AuditAddresses bool
+	Audit                string
+	AuditAddresses       bool
+	headerTime, bodyTime time.Duration // shorter in tests
 	// Shadow is the version that scores beside the champion, for metrics alone:
 	// its name, "newest" for the newest that is not the champion, or "".
 	Shadow  string
@@ -76,9 +77,12 @@ const (
 // DefaultLimits are those of a Config that names none.
 var DefaultLimits = Limits{Calls: DefaultCalls, CallTime: DefaultCallTime, StreamTime: DefaultStreamTime}
 
-// bodyTime is how long a request over HTTP may take to arrive, and to go out
-// beyond the time of the call.
-const bodyTime = time.Minute
+// How long a request over HTTP may take to arrive: its headers, and all of it.
+// An answer may take as long as the latter beyond the time of the call.
+const (
+	defaultHeaderTime = 5 * time.Second
+	defaultBodyTime   = time.Minute
+)
 
 // Server is the service. New makes one that listens, Run serves with it once.
 type Server struct {
@@ -136,6 +140,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
 	}
+	if c.headerTime == 0 {
+		c.headerTime, c.bodyTime = defaultHeaderTime, defaultBodyTime
+	}
 	if c.Connections == 0 {
 		c.Connections = DefaultConnections
 	}
@@ -184,9 +191,9 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.http = &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       bodyTime,
-		WriteTimeout:      bodyTime + c.Limits.CallTime,
+		ReadHeaderTimeout: c.headerTime,
+		ReadTimeout:       c.bodyTime,
+		WriteTimeout:      c.bodyTime + c.Limits.CallTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // a batchGet of 1,000 IPv6 addresses fits
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),

@@ -347,6 +347,8 @@ func TestSoak(t *testing.T) {
 	const rounds, workers = 20, 8
 	tokens := tokenFile(t, "ops admin "+adminToken+"\n")
 	s := start(t, nil, func(c *Config) {
+		// A machine that is halted for a while must not make calls run out.
+		c.Limits = Limits{Calls: DefaultCalls, CallTime: time.Hour, StreamTime: time.Hour}
 		c.Models, c.Poll, c.Shadow, c.Tokens = nil, 5*time.Millisecond, shadowNewest, tokens
 		writeVersion(t, c.Dir, versionA, 1, asOf)
 		writeVersion(t, c.Dir, versionB, 2, asOf.Add(time.Hour))
