@@ -121,7 +121,7 @@ func outcomes(o *Options) [][2]string {
 
 func conditions(o *Options) []string {
 	var out []string
-	for _, c := range outcomes(o) {
+	for _, c := range outcomes(o)[1:] { // the windows, clipped, see to the time
 		out = append(out, "NOT ("+c[1]+")")
 	}
 	return out

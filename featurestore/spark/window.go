@@ -56,14 +56,14 @@ func spans(months []row.Month, zone *time.Location, layout string, step time.Dur
 }
 
 // windowRows are the windows as rows of a query: number, attack, month, start,
-// end.
+// end, as far as a log's times go.
 func windowRows(ws []attack.Window) string {
 	var b strings.Builder
 	for i, w := range ws {
 		if i > 0 {
 			b.WriteString(",\n    ")
 		}
-		fmt.Fprintf(&b, "(%d, %s, '%s', %dL, %dL)", i, lit(w.ID), w.Month, w.Start, w.End)
+		fmt.Fprintf(&b, "(%d, %s, '%s', %dL, %dL)", i, lit(w.ID), w.Month, max(w.Start, minTime), max(min(w.End, maxTime), minTime+1))
 	}
 	return b.String()
 }

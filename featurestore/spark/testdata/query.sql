@@ -30,9 +30,8 @@ sluice_source AS (
           OR user_agent RLIKE 'Mozilla.{0,200}(AspiegelBot|PetalBot)'
           OR user_agent RLIKE '(?i)^.{0,100}(bot|BUbiNG|zao|borg|DBot|oegp|silk|Xenu|zeal|^NING|CCBot|crawl|htdig|lycos|slurp|teoma|voila|yahoo|Sogou|CiBra|Nutch|^Java/|^JNLP/|Daumoa|Daum|Genieo|ichiro|larbin|pompos|Scrapy|snappy|speedy|spider|msnbot|msrbot|vortex|^vortex|crawler|favicon|indexer|Riddler|scooter|scraper|scrubby|WhatWeb|WinHTTP|bingbot|BingPreview|openbot|gigabot|furlbot|polybot|seekbot|^voyager|archiver|Icarus6j|mogimogi|Netvibes|blitzbot|altavista|charlotte|findlinks|Retreiver|TLSProber|WordPress|SeznamBot|ProoXiBot|wsr\\-agent|Squrl Java|EtaoSpider|PaperLiBot|SputnikBot|A6\\-Indexer|netresearch|searchsight|baiduspider|YisouSpider|ICC\\-Crawler|http%20client|Python-urllib|dataparksearch|converacrawler|Screaming Frog|AppEngine-Google|YahooCacheSystem|fast\\-webcrawler|Sogou Pic Spider|semanticdiscovery|Innovazion Crawler|facebookexternalhit|Google.{0,200}/\\+/web/snippet|Google-HTTP-Java-Client|BlogBridge|IlTrovatore-Setaccio|InternetArchive|GomezAgent|WebThumbnail|heritrix|NewsGator|PagePeeker|Reaper|ZooShot|holmes|NL-Crawler|Pingdom|StatusCake|WhatsApp|masscan|Google Web Preview|Qwantify|Yeti|OgScrper|RecipeRadar)') THEN 'spider' ELSE 'user' END) AS agent_type,
       coalesce(CASE WHEN own_referer_class NOT IN ('', '-') THEN own_referer_class END, CASE WHEN referer NOT IN ('', '-') THEN 'unknown' ELSE 'none' END) AS referer_class
-    FROM (SELECT CASE WHEN `dt` RLIKE '\\A[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\\z' THEN unix_seconds(try_cast(`dt` AS TIMESTAMP))
-        WHEN `dt` RLIKE '\\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.,][0-9]+)?(?: ?(?:Z|z|UTC|GMT|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?\\z' THEN CAST(unix_date(try_cast(substr(`dt`, 1, 10) AS DATE)) AS BIGINT) * 86400
-        + CAST(substr(`dt`, 12, 2) AS BIGINT) * 3600 + CAST(substr(`dt`, 15, 2) AS BIGINT) * 60 + CAST(substr(`dt`, 18, 2) AS BIGINT)
+    FROM (SELECT CASE WHEN `dt` RLIKE '\\A[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\\z' THEN CAST(unix_date(try_cast(substr(`dt`, 1, 10) AS DATE)) AS BIGINT) * 86400 + CAST(substr(`dt`, 12, 2) AS INT) * 3600 + CAST(substr(`dt`, 15, 2) AS INT) * 60 + CAST(substr(`dt`, 18, 2) AS INT)
+        WHEN `dt` RLIKE '\\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.,][0-9]+)?(?: ?(?:Z|z|UTC|GMT|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?\\z' THEN CAST(unix_date(try_cast(substr(`dt`, 1, 10) AS DATE)) AS BIGINT) * 86400 + CAST(substr(`dt`, 12, 2) AS INT) * 3600 + CAST(substr(`dt`, 15, 2) AS INT) * 60 + CAST(substr(`dt`, 18, 2) AS INT)
         - CASE WHEN length(`dt`) <= 20 OR regexp_extract(`dt`, '([+-])([0-9]{2}):?([0-9]{2})?\\z', 1) = '' THEN 0 ELSE CAST(concat(regexp_extract(`dt`, '([+-])([0-9]{2}):?([0-9]{2})?\\z', 1), '1') AS BIGINT) * (CAST(regexp_extract(`dt`, '([+-])([0-9]{2}):?([0-9]{2})?\\z', 2) AS BIGINT) * 3600 + coalesce(try_cast(regexp_extract(`dt`, '([+-])([0-9]{2}):?([0-9]{2})?\\z', 3) AS BIGINT), 0) * 60) END END AS t,
         `ip` AS ip_text,
         `cache_status` AS cache_status,
@@ -82,8 +81,7 @@ sluice_requests AS (
   SELECT /*+ BROADCAST(w) */ w.win, r.*
   FROM sluice_read r
   JOIN sluice_windows w ON w.window_hour = r.t div 3600 AND r.t >= w.begins AND r.t < w.ends
-  WHERE NOT (coalesce(r.t < 631152000 OR r.t >= 4102444800, TRUE))
-    AND NOT (r.address IS NULL)
+  WHERE NOT (r.address IS NULL)
     AND NOT (NOT coalesce(r.http_status, '') RLIKE '\\A(?:[0-9]{3}|[0-9-][0-9]|[0-9-])?\\z')
     AND NOT (coalesce(r.response_size < 0, FALSE))
     AND NOT (NOT coalesce(r.cache_status IN ('int-front', 'miss', 'pass'), FALSE))
