@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"sluice/train/evaluation"
 )
@@ -73,9 +74,10 @@ func newBlocks(s *evaluation.Split) []block {
 				tdNum(count(p.Confusion.Flagged()), "flagged"), tdNum(share(p.Classes.True.Precision), "precision"), plainNum(within(p.PrecisionLow, p.PrecisionHigh)),
 				tdNum(share(p.Classes.True.Recall), "recall"), plainNum(within(p.RecallLow, p.RecallHigh)))
 		}
-		c := contender{"Model: " + x.Name, fmt.Sprintf("new-%d", i), x.Operate}
+		short := strings.TrimPrefix(x.Name, "address ") // it stands over a small picture
+		c := contender{"Model: " + short, fmt.Sprintf("new-%d", i), x.Operate}
 		if x.Operate.Abstains {
-			c = contender{"Model at ½: " + x.Name, fmt.Sprintf("new-%d", i), x.AtHalf}
+			c = contender{"At ½: " + short, fmt.Sprintf("new-%d", i), x.AtHalf}
 		}
 		ms, cs = append(ms, confusionFigure(c)), append(cs, c)
 	}

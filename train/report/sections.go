@@ -309,10 +309,14 @@ func gridBlocks(rows []GridRow) []block {
 		h := g.Split.AtHalf
 		t.add(name(g.Name), td(how), plainNum(count(g.Split.Rows.Rows)), tdNum(share(g.Split.ROCAUC), "roc-auc"), tdNum(share(h.Classes.True.Precision), "precision"),
 			tdNum(share(h.Classes.True.Recall), "recall"), tdNum(share(h.Accuracy), "accuracy"), plainNum(mean), plainNum(spread), plainNum(leak), plainNum(leakWithin))
-		c := contender{g.Name + ", " + how, fmt.Sprintf("grid-%d", i), h}
+		title := g.Name + ", " + how
+		if g.Draws == 0 {
+			title = g.Name
+		}
+		c := contender{title, fmt.Sprintf("grid-%d", i), h}
 		cs = append(cs, c)
 		f := confusionFigure(c)
-		f.caption = g.Name + ", " + how + ", at one half."
+		f.caption = title + ", at one half."
 		ms = append(ms, f)
 	}
 	return []block{
