@@ -83,8 +83,10 @@ func interleaved(f *flag.FlagSet, args []string) []string {
 		if b, ok := known.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
 			continue
 		}
-		if !valued && i+1 < len(args) {
-			i++
+		if !valued {
+			if i++; i == len(args) {
+				return flags // the last one lacks its value, which Parse says
+			}
 			flags = append(flags, args[i])
 		}
 		switch known.Value.(type) {
