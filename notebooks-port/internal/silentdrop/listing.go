@@ -62,7 +62,9 @@ func (a *analysis) list(ctx context.Context, k int) error {
 		}
 		if len(x.drops) >= k {
 			for day := range x.days {
-				chosen[key{x.ip, day}] = chosen[key{x.ip, day}]
+				if k := (key{x.ip, day}); !chosen[k] {
+					chosen[k] = false
+				}
 			}
 		}
 	}
