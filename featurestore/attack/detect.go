@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"sluice/featurestore/row"
 )
 
 // Timeline counts requests per minute. The zero value is empty; it is for one
@@ -70,6 +72,21 @@ func (t *Timeline) trimmed() (first int64, counts []uint32) {
 		to--
 	}
 	return t.first + int64(from), t.counts[from:to]
+}
+
+// Hours are the requests of each hour that has any, ascending.
+func (t *Timeline) Hours() []row.HourCount {
+	var out []row.HourCount
+	for i, n := range t.counts {
+		if n == 0 {
+			continue
+		}
+		if h := (t.first + int64(i)) / 60; len(out) == 0 || out[len(out)-1].Hour != h {
+			out = append(out, row.HourCount{Hour: h})
+		}
+		out[len(out)-1].Requests += int64(n)
+	}
+	return out
 }
 
 // DetectOptions say what counts as an attack. The zero value takes the defaults

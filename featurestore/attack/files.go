@@ -9,6 +9,7 @@ import (
 
 	"sluice/featurestore/accesslog"
 	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
 )
 
@@ -27,9 +28,10 @@ type Search struct {
 
 // Found is what a Search came to.
 type Found struct {
-	Set        *Set        // nil where nothing was found
-	Attacks    []Detected  // in the order of Set.Windows
-	Signatures []Signature // of each
+	Set        *Set            // nil where nothing was found
+	Attacks    []Detected      // in the order of Set.Windows
+	Signatures []Signature     // of each
+	Hours      []row.HourCount // cache-busting requests of each hour with any, ascending
 }
 
 // Find detects the attacks in log files and says what each is like. The
@@ -51,7 +53,7 @@ func Find(ctx context.Context, s Search) (Found, error) {
 		all.Merge(&lines[i])
 		lines[i] = Timeline{}
 	}
-	found := Found{Attacks: all.Detect(s.Options)}
+	found := Found{Attacks: all.Detect(s.Options), Hours: all.Hours()}
 	if len(found.Attacks) == 0 {
 		return found, nil
 	}

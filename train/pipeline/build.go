@@ -51,8 +51,11 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		if err != nil {
 			return err
 		}
-		if c.Windows = found.Set; c.Windows == nil {
-			return fault.Field(fault.Invalid, "attacks", "no attack stands out in %s; say --attacks none to take each month as one window", strings.Join(baseNames(c.Logs), ", "))
+		if c.Windows, err = detectedWindows(st, c, found, sink); err != nil {
+			return err
+		}
+		if err := keepSeen(st, found); err != nil {
+			return err
 		}
 	}
 	had := furtherGroups(st)

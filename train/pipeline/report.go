@@ -48,6 +48,10 @@ func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBy
 	if err != nil {
 		return err
 	}
+	traffic, signatures, err := w.reportTraffic()
+	if err != nil {
+		return err
+	}
 	in := report.Input{
 		Version: w.version, Simulated: w.World == featurestore.Simulated, Evaluation: *ev,
 		Model: report.Model{
@@ -58,7 +62,7 @@ func (w *work) writeReport(d *registry.Draft, ev *evaluation.Evaluation, modelBy
 		},
 		Rules: &w.rules, Months: w.reportMonths(), Labels: w.reportLabels(), Importances: im,
 		Dependence: w.dependences(contrib, im), Drift: w.drift, Errors: errors, Swarm: w.swarm(contrib, im),
-		Config: w.settings(), Warnings: w.warnings, Grid: splits, Attacks: w.reportAttacks(),
+		Config: w.settings(), Warnings: w.warnings, Grid: splits, Attacks: w.reportAttacks(), Traffic: traffic, Signatures: signatures,
 		Paths: report.Paths{Home: "HOME", Registry: "registry/" + w.version, GRPC: "127.0.0.1:9090", HTTP: "127.0.0.1:8080", Flags: w.flags()},
 	}
 	out, err := report.Render(in)

@@ -66,6 +66,9 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	}
 	in := c.inputs(st, train, test, lists)
 	in.Country = countrySum
+	if _, in.Seen, err = readSeen(st); err != nil {
+		return Result{}, err
+	}
 	champion, err := reg.Champion()
 	if err != nil {
 		return Result{}, err
@@ -252,7 +255,8 @@ type inputs struct {
 	Grid      bool          `json:"grid,omitempty"`
 	Review    bool          `json:"review,omitempty"`
 	Country   string        `json:"country_db_sha256,omitempty"`
-	Backtest  []string      `json:"backtest,omitempty"` // months whose rows it stands on, by checksum
+	Seen      string        `json:"detection_sha256,omitempty"` // what detection saw, for the report
+	Backtest  []string      `json:"backtest,omitempty"`         // months whose rows it stands on, by checksum
 	Seed      int64         `json:"seed"`
 	Target    float64       `json:"target_precision"`
 

@@ -59,7 +59,7 @@ func dataBlocks(in Input, s *evaluation.Split) []block {
 		}
 		out = append(out, *t)
 	}
-	return out
+	return append(out, trafficBlocks(in)...)
 }
 
 func madeBlocks(in Input, s *evaluation.Split) []block {

@@ -17,6 +17,8 @@ type Input struct {
 	Months      []Month
 	Labels      Labels
 	Attacks     []Attack
+	Traffic     []Traffic
+	Signatures  []Signature
 	Importances []Importance
 	Dependence  []Dependence
 	Swarm       []SwarmFeature

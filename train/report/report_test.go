@@ -157,7 +157,9 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 			{ID: "a1", Month: "2024-08", Start: "2024-08-03T10:00:00Z", End: "2024-08-03T16:00:00Z", Requests: 400_112, IPs: 612, True: 301, Known: 600},
 			{ID: "<script>alert(1)</script>", Month: "2024-08", Start: "2024-08-19T01:00:00Z", End: "2024-08-19T02:30:00Z", Requests: 90_317, IPs: 77},
 		},
-		Config: []Setting{{"eta", "0.3", ""}, {"max_depth", "6", "XGBoost's default"}, {"seed", "7", ""}},
+		Traffic:    []Traffic{{Month: "2024-08", Whole: true, Hours: hourly(744), Windows: []Shade{{"a1", 58, 64}, {"<script>alert(1)</script>", 433, 434.5}}}},
+		Signatures: []Signature{{ID: "a1", Fast: 12, Parts: []SignaturePart{{"path", []SignatureValue{{"/w/index.php", .61}, {"<b>", .02}}}, {"country", []SignatureValue{{"NL", .4}}}}}},
+		Config:     []Setting{{"eta", "0.3", ""}, {"max_depth", "6", "XGBoost's default"}, {"seed", "7", ""}},
 		Warnings: []string{
 			"accept_language is missing in 2024-08: not_null_accept_language_ratio is NaN there",
 		},
@@ -495,4 +497,16 @@ func BenchmarkRender(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// hourly is a rhythm of days with two attacks in it.
+func hourly(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = 100 + 50*float64(i%24)
+		if i >= 58 && i < 64 || i == 433 {
+			out[i] *= 9
+		}
+	}
+	return out
 }
