@@ -154,12 +154,20 @@ func (w *htmlWriter) figure(f figure) {
 	w.WriteString("</figure>\n")
 }
 
+// many marks a table of so many columns that paper needs smaller letters.
+func many(t *table) string {
+	if len(t.head) > 10 {
+		return ` class="many"`
+	}
+	return ""
+}
+
 // table writes a table in a box of its own that scrolls, by keyboard too,
 // where the page is narrower than it.
 func (w *htmlWriter) table(t *table) {
 	w.regions++
 	id := "table-" + strconv.Itoa(w.regions)
-	w.WriteString(`<div class="scroll" tabindex="0" role="region" aria-labelledby="` + id + `"><table>` + "\n")
+	w.WriteString(`<div class="scroll" tabindex="0" role="region" aria-labelledby="` + id + `"><table` + many(t) + ">\n")
 	w.WriteString(`<caption id="` + id + `">` + esc(t.caption) + "</caption>\n")
 	if slices.ContainsFunc(t.head, func(c cell) bool { return c.text != "" }) {
 		w.WriteString("<thead><tr>")

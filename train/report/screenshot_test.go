@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// paper is the width of A4 less its margins, in CSS pixels.
+const paper = 703
+
 // The page fits its window at a phone's and a desk's width: nothing but the
 // boxes made to scroll is wider than the window, and no text of a picture lies
 // outside it. SLUICE_SCREENSHOTS names a folder to keep the pages in.
@@ -27,20 +30,25 @@ func TestInBrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, width := range []int{360, 1280} {
+		// On A4 with its margins nothing scrolls: every table must fit the paper.
+		for _, width := range []int{360, 1280, paper} {
 			// The widest right edge is measured in a frame of that width by a
 			// page of the test's own; the report itself stays without script.
 			page := strings.ReplaceAll(string(out.HTML), `http-equiv="Content-Security-Policy"`, `name="off"`)
+			if width == paper {
+				page = strings.ReplaceAll(page, "@media print", "@media all")
+			}
 			report := filepath.Join(dir, name+".html")
 			if err := os.WriteFile(report, []byte(page), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			outer := fmt.Sprintf(`<!DOCTYPE html><body style="margin:0"><iframe id="f" src=%q style="width:%dpx;height:4000px;border:0"></iframe><script>
+			outer := fmt.Sprintf(`<!DOCTYPE html><body style="margin:0"><iframe id="f" src=%[1]q style="width:%[2]dpx;height:4000px;border:0"></iframe><script>
 onload=()=>{const doc=document.getElementById("f").contentDocument,d=doc.documentElement,out=[];
 for(const e of doc.querySelectorAll("details"))e.open=true;
+if(%[2]d==%[3]d)for(const t of doc.querySelectorAll("table")){const r=t.getBoundingClientRect();if(r.right>%[2]d+1)out.push("table "+t.caption.textContent+" to "+Math.round(r.right))}
 for(const t of doc.querySelectorAll("svg text")){const r=t.getBoundingClientRect(),s=t.ownerSVGElement.getBoundingClientRect();
 if(r.left<s.left-1||r.right>s.right+1||r.top<s.top-1||r.bottom>s.bottom+1)out.push(t.textContent)}
-const pre=document.createElement("p");pre.textContent="scroll="+d.scrollWidth+" client="+d.clientWidth+" texts="+doc.querySelectorAll("svg text").length+" outside="+out.length+" ["+out.slice(0,5).join("; ")+"]";document.body.prepend(pre)}</script>`, name+".html", width)
+const pre=document.createElement("p");pre.textContent="scroll="+d.scrollWidth+" client="+d.clientWidth+" texts="+doc.querySelectorAll("svg text").length+" outside="+out.length+" ["+out.slice(0,5).join("; ")+"]";document.body.prepend(pre)}</script>`, name+".html", width, paper)
 			frame := filepath.Join(dir, "frame.html")
 			if err := os.WriteFile(frame, []byte(outer), 0o600); err != nil {
 				t.Fatal(err)

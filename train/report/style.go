@@ -57,5 +57,6 @@ details.data{font-size:.86rem;color:var(--soft)}
 .defs dt{font-weight:600}.defs dd{margin:0}
 .defs dt:target,.defs dt:target+dd{background:var(--wash);outline:2px solid var(--link);outline-offset:3px}
 @media (max-width:40rem){body{padding-top:.8rem}h1{font-size:1.35rem}h2{font-size:1.15rem}.defs{grid-template-columns:1fr;gap:.1rem}.defs dd{margin:0 0 .7rem}section:first-of-type .callout:first-of-type{font-size:1.06rem}.cards{grid-template-columns:repeat(auto-fill,minmax(8.6rem,1fr))}.cards .value{font-size:1.25rem}}
-@media print{body{max-width:none;font-size:10.5pt;padding:0}nav,.skip,details.data{display:none}h2{break-after:avoid}figure,table,.callout,.cards li{break-inside:avoid}a{text-decoration:none}.scroll{overflow:visible}table{font-size:8.5pt}}
+@page{margin:12mm}
+@media print{body{max-width:none;font-size:10.5pt;padding:0}nav,.skip,details.data{display:none}h2,h3,caption{break-after:avoid}figure,tr,.callout,.cards li{break-inside:avoid}a{text-decoration:none}.scroll{overflow:visible}table{font-size:7.5pt;max-width:100%;line-height:1.35}table.many{font-size:6.3pt}th,td{padding:.16rem .2rem .16rem 0}td,tbody th,.num,td.prose,tbody th.long{white-space:normal;min-width:0}}
 `
