@@ -99,11 +99,11 @@ func (s *side) open(b *testing.B, n int, rate float64) {
 }
 
 // beside compares: calls a second with n callers, and the latency's 99th
-// percentile at half the echo's first rate.
+// percentile at half the echo's rate of the same turn, so that a machine that
+// slows down is not taken for one that is overloaded.
 func beside(b *testing.B, n int, echo, ours *side) {
 	warm := side{call: echo.call}
 	warm.closed(b, n)
-	rate := warm.rates[0] / 2
 	for turn := 0; b.Loop(); turn++ {
 		order := []*side{echo, ours}
 		if turn%2 == 1 {
@@ -112,6 +112,7 @@ func beside(b *testing.B, n int, echo, ours *side) {
 		for _, s := range order {
 			s.closed(b, n)
 		}
+		rate := echo.rates[turn] / 2
 		for _, s := range order {
 			s.open(b, n, rate)
 		}

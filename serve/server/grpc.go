@@ -38,7 +38,7 @@ func newGRPC(s *Server) (*grpc.Server, *health.Server) {
 		grpc.MaxRecvMsgSize(maxMessage),
 		// Workers keep their stacks: a goroutine of its own for each call grows
 		// one from nothing, which is a tenth of a call's cost.
-		grpc.NumStreamWorkers(uint32(4*runtime.GOMAXPROCS(0))),
+		grpc.NumStreamWorkers(uint32(32*runtime.GOMAXPROCS(0))),
 		grpc.MaxConcurrentStreams(1024),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow),
