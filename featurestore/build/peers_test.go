@@ -223,7 +223,8 @@ func TestCompareChild(t *testing.T) {
 	} else {
 		c.Web = webrequest.DefaultOptions(webrequest.Site)
 	}
-	c.Memory, _ = strconv.ParseInt(part[3], 10, 64)
+	limit, _ := strconv.ParseInt(part[3], 10, 64)
+	c.Memory, _ = LimitMemory(limit)
 	build(t, open(t, part[1]), c)
 	if status, err := os.ReadFile("/proc/self/status"); err == nil {
 		os.Stdout.Write(status)
@@ -383,7 +384,7 @@ func TestPeers(t *testing.T) {
 		limit := int64(512<<20) * int64(n) / 20_000_000
 		var speed []float64
 		for p := range pairs {
-			free := sluice(t, log, fresh("home"), "hours", 0)
+			free := sluice(t, log, fresh("home"), "hours", 32<<30)
 			bound := sluice(t, log, fresh("bound"), "hours", limit)
 			speed = append(speed, free.seconds/bound.seconds)
 			t.Logf("pair %d: %v without a limit, %v with %d MiB", p+1, free, bound, limit>>20)

@@ -68,10 +68,12 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 	labeler, keeper := keepLabels(st, labeler, lists)
 	if len(c.Logs) > 0 {
 		begun := time.Now()
+		groups, restore := build.LimitMemory(c.Memory)
+		defer restore()
 		meters := map[string]*meter{}
 		res, err := build.Build(ctx, st, build.Config{
 			Files: c.Logs, Windows: c.Windows, Zone: c.Zone, Access: c.Access, Web: c.Web, Filter: &c.Filter,
-			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: c.Memory, Twelve: c.Twelve, Later: c.Later,
+			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: groups, Twelve: c.Twelve, Later: c.Later,
 			Progress: func(p build.Progress) {
 				m := meters[p.Stage]
 				if m == nil {
