@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"sluice/featurestore/fault"
+	"sluice/featurestore/pseudonym"
 	"sluice/train/pipeline"
 )
 
@@ -30,6 +31,7 @@ func setupAblation(fs *flag.FlagSet) func(context.Context, *env, []string) error
 	fs.Var(&labels, "labels", "AbuseIPDB export `FILES` or globs of the months and those before")
 	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters")
 	seed := fs.Int64("seed", 0, "`N` that every draw starts from")
+	keyFile := fs.String("pseudonymise", "", "`KEYFILE` of the store's pseudonyms, whose addresses the exports are asked about")
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "ablation takes no %q; see train ablation --help", args[0])
@@ -38,6 +40,11 @@ func setupAblation(fs *flag.FlagSet) func(context.Context, *env, []string) error
 		var err error
 		if c.Labels, err = expandGlobs("labels", labels.values); err != nil {
 			return err
+		}
+		if *keyFile != "" {
+			if c.Pseudonyms, err = pseudonym.ReadKey(*keyFile); err != nil {
+				return err
+			}
 		}
 		if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"sluice/featurestore"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
-	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/train/evaluation"
 )
@@ -73,6 +72,10 @@ func Ablate(ctx context.Context, c Config, sink Sink) (*Ablation, error) {
 	if err := c.chooseMonths(st); err != nil {
 		return nil, err
 	}
+	earlier, err := earlierOf(&c, st, lists)
+	if err != nil {
+		return nil, err
+	}
 	stored := columns.Stored()
 	full := append(slices.Clone(stored), columns.EarlierNames()...)
 	ids := groupNumbers{}
@@ -88,7 +91,7 @@ func Ablate(ctx context.Context, c Config, sink Sink) (*Ablation, error) {
 			}
 			for _, r := range month.Rows {
 				start, end := month.Manifest.Window(r.Attack)
-				r.Values = reputation.WithEarlier{Set: lists}.Enrich(slices.Clone(r.Values[:len(stored)]), r.IP, start, end)
+				r.Values = earlier.Enrich(slices.Clone(r.Values[:len(stored)]), r.IP, start, end)
 				rows = append(rows, r)
 			}
 		}
