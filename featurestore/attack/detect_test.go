@@ -13,6 +13,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -289,10 +290,23 @@ func TestFrequentIsBounded(t *testing.T) {
 	}
 	total := f.missed
 	for _, n := range f.counts {
-		total += n
+		total += *n
 	}
 	if total != 3*(topKeys+500) {
 		t.Errorf("%d requests are counted or missed", total)
+	}
+}
+
+// A request's strings are the log reader's, which writes over them.
+func TestSignatureKeepsNoString(t *testing.T) {
+	var f frequent
+	buf := []byte("/page")
+	for range 3 {
+		f.add(unsafe.String(&buf[0], len(buf)), 1)
+	}
+	copy(buf, "/xxxx")
+	if got := f.top(); len(got) != 1 || got[0] != (ValueCount{"/page", 3}) {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -42,13 +42,15 @@ const (
 // requests with any other. What an attack repeats comes early and is counted;
 // what it makes up for every request is not worth counting.
 type frequent struct {
-	counts map[string]int64
+	// Counts stand behind pointers: assigning to a key that is there would make
+	// the map hold the new key, whose bytes are the log reader's.
+	counts map[string]*int64
 	missed int64
 }
 
 func (f *frequent) add(value string, n int64) {
 	if c, ok := f.counts[value]; ok {
-		f.counts[value] = c + n
+		*c += n
 		return
 	}
 	if len(f.counts) >= topKeys {
@@ -56,9 +58,9 @@ func (f *frequent) add(value string, n int64) {
 		return
 	}
 	if f.counts == nil {
-		f.counts = map[string]int64{}
+		f.counts = map[string]*int64{}
 	}
-	f.counts[strings.Clone(value)] = n
+	f.counts[strings.Clone(value)] = &n
 }
 
 func (f *frequent) merge(o *frequent) {
@@ -72,7 +74,7 @@ func (f *frequent) merge(o *frequent) {
 func (f *frequent) sorted() []ValueCount {
 	out := make([]ValueCount, 0, len(f.counts))
 	for v, c := range f.counts {
-		out = append(out, ValueCount{v, c})
+		out = append(out, ValueCount{v, *c})
 	}
 	slices.SortFunc(out, moreRequests)
 	return out

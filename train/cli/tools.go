@@ -16,7 +16,7 @@ import (
 )
 
 func toolCommands() []command {
-	return append(slices.Concat(ablationCommands(), attackCommands(), labelCommands()), []command{{
+	return append(slices.Concat(ablationCommands(), attackCommands(), labelCommands(), dropCommands()), []command{{
 		name:    "labels show",
 		summary: "Say what label exports hold, or what they say of one address",
 		example: `train labels show --labels 'blacklist-*.txt'
