@@ -2,7 +2,6 @@ package spark
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -179,9 +178,4 @@ func selectSource(table, where string, types map[string]string, cs []column, ds 
 	}
 	b.WriteString(")")
 	return b.String()
-}
-
-// typeNames are the types that a column of a table may have, for messages.
-func (c *column) typeNames() string {
-	return strings.Join(slices.Sorted(maps.Keys(c.Types)), ", ")
 }

@@ -5,7 +5,6 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"sluice/featurestore"
@@ -169,12 +168,4 @@ func mustBuild(t *testing.T, c Config) (*featurestore.Store, Result) {
 		t.Errorf("left behind: %v", left)
 	}
 	return st, res
-}
-
-func names(ws []attack.Window) string {
-	var out []string
-	for _, w := range ws {
-		out = append(out, w.ID)
-	}
-	return strings.Join(out, " ")
 }
