@@ -94,8 +94,13 @@ func (e *columnEncoder) chunk(g *rowGroup, c monthColumnLayout, p chunk) error {
 		Type: c.kind, PathInSchema: []string{c.name}, Codec: format.Zstd, NumValues: int64(g.rows), Encoding: []format.Encoding{p.encoding},
 		Statistics: format.Statistics{NullCount: p.nulls, MinValue: p.min, MaxValue: p.max},
 	}
-	if c.what == labelColumn {
+	switch c.what {
+	case labelColumn:
 		meta.Encoding = append(meta.Encoding, format.RLE)
+	case addressColumn, firstColumn, lastColumn:
+		// Differences hardly get smaller. The codec is the column's in all row
+		// groups: some readers take that of the first for all.
+		meta.Codec = format.Uncompressed
 	}
 	var index format.OffsetIndex
 	for from := 0; from < g.rows; from += pageRows {
@@ -105,10 +110,6 @@ func (e *columnEncoder) chunk(g *rowGroup, c monthColumnLayout, p chunk) error {
 			return err
 		}
 		if from == 0 {
-			// What hardly gets smaller is stored as it is: readers are spared.
-			if e.packed = e.zstd.EncodeAll(e.page, e.packed[:0]); len(e.packed)*10 > len(e.page)*9 {
-				meta.Codec = format.Uncompressed
-			}
 			if p.dictionary != nil {
 				meta.Encoding = append(meta.Encoding, format.Plain)
 				meta.DictionaryPageOffset = int64(len(g.bytes)) + dictionaryMark

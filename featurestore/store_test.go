@@ -196,6 +196,26 @@ func TestMonthOfManyRows(t *testing.T) {
 	}
 }
 
+// Row groups of a month that differ much, a last one of few rows among them, are
+// read back: readers take what the first row group says of a column.
+func TestRowGroupsThatDiffer(t *testing.T) {
+	n := rowGroupRows + 3
+	m := parseMonth(t, "2024-07")
+	in := rowsOf(m, n, 1)
+	for i := range in.Rows[:rowGroupRows] {
+		for c := range in.Rows[i].Values {
+			in.Rows[i].Values[c] = 1
+		}
+	}
+	s := open(t, t.TempDir(), OpenOptions{})
+	if err := s.WriteMonth(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if err := sameRows(scanAll(t, s, m), in.Rows, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestWriteMonthRefuses(t *testing.T) {
 	s := open(t, t.TempDir(), OpenOptions{})
 	m := parseMonth(t, "2024-07")
