@@ -13,13 +13,6 @@ import (
 // the column behind it. Requests of other files are in neither number.
 type Share struct{ N, Of int64 }
 
-func (s *Share) count(has bool) {
-	s.Of++
-	if has {
-		s.N++
-	}
-}
-
 func (s *Share) merge(o Share) { s.N, s.Of = add(s.N, o.N), add(s.Of, o.Of) }
 
 // Ratio is N/Of, NaN where no request has the column.
