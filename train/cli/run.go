@@ -68,7 +68,7 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	fs.Var(&d.labels, "labels", "AbuseIPDB export `FILES` or globs: plain text, blacklist JSON, check answers, CSV")
 	d.attacks = fs.String("attacks", "none", "`FILE` of attack windows (CSV, JSON); detect: found in the logs; none: each month is one window")
 	d.profile = fs.String("profile", "site", "rules for derived columns: `site` for ordinary logs, wikimedia for webrequest")
-	d.format = fs.String("format", "auto", "log `FORMAT`: auto, combined, common, vhost-combined, json, csv, tsv")
+	d.format = fs.String("format", "auto", "log `FORMAT`: auto, combined, common, vhost-combined, json, csv, tsv, parquet")
 	d.mapping = fs.String("mapping", "", "`COLUMN=FIELD,...`: webrequest column names and the log's own")
 	d.zone = fs.String("zone", "UTC", "time `ZONE` whose months rows belong to")
 	fs.Var(&d.siteHosts, "site-hosts", "the site's own `HOSTS`; .example.org means it and all below")
