@@ -257,7 +257,7 @@ func TestKnownBound(t *testing.T) {
 			some++
 		}
 	})
-	if some == 0 {
+	if some == 0 && !testing.Short() { // the few sets of a short run may well lack one
 		t.Error("no set in which a known address was hit")
 	}
 }
