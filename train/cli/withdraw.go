@@ -49,7 +49,11 @@ func setupRemove(*flag.FlagSet) func(context.Context, *env, []string) error {
 			return err
 		}
 		e.events.result(out, func(w io.Writer) {
-			fmt.Fprintf(w, "%d files withdrawn; %d rows in %s\n", len(args), out.Build.Rows, months(out.Build.Months))
+			left := "no rows are left of their months"
+			if out.Build.Rows > 0 {
+				left = fmt.Sprintf("%d rows in %s", out.Build.Rows, months(out.Build.Months))
+			}
+			fmt.Fprintf(w, "%d files withdrawn; %s\n", len(args), left)
 		})
 		return nil
 	}
@@ -84,6 +88,10 @@ func setupPrune(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 			return err
 		}
 		e.events.result(out, func(w io.Writer) {
+			if len(out.Store.Months) == 0 {
+				fmt.Fprintf(w, "no rows before %s are in the store: nothing taken out\n", out.Before)
+				return
+			}
 			fmt.Fprintf(w, "months before %s: %d rows in %s taken out\n", out.Before, out.Store.Rows, months(out.Store.Months))
 		})
 		return nil
@@ -117,10 +125,28 @@ func setupErase(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 			return err
 		}
 		e.events.result(out, func(w io.Writer) {
-			fmt.Fprintf(w, "%s: %d rows in %s, %d feeds\n", row.Mask(ip), out.Store.Rows, months(out.Store.Months), len(out.Feeds))
+			fmt.Fprintf(w, "%s: %s\n", row.Mask(ip), erased(&out))
 		})
 		return nil
 	}
+}
+
+// erased says what held an address, part by part.
+func erased(out *pipeline.Withdrawn) string {
+	var parts []string
+	if st := out.Store; len(st.Months) > 0 {
+		parts = append(parts, fmt.Sprintf("%d rows in %s", st.Rows, months(st.Months)))
+	}
+	if n := out.Store.RejectLines; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d rejected lines", n))
+	}
+	if n := len(out.Feeds); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d feeds", n))
+	}
+	if len(parts) == 0 {
+		return "neither in the store nor in the feeds: nothing taken out"
+	}
+	return strings.Join(parts, ", ") + " taken out"
 }
 
 // checkKey refuses a key that is not that of the store.

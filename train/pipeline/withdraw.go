@@ -9,6 +9,7 @@ import (
 
 	"sluice/featurestore"
 	"sluice/featurestore/build"
+	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 	"sluice/serve/feed"
 )
@@ -22,10 +23,26 @@ type Withdrawn struct {
 	Before string                  `json:"before,omitempty"`
 }
 
+// openExisting opens a store to change it, and makes none: who names the wrong
+// home must not be told that nothing of an address was there.
+func openExisting(ctx context.Context, home string) (*featurestore.Store, error) {
+	st, err := featurestore.Open(home, featurestore.OpenOptions{ReadOnly: true})
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.Field(fault.NotFound, "dir", "there is no store in %s, so nothing to take out; say with --dir which home is meant", home)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Close(); err != nil {
+		return nil, err
+	}
+	return featurestore.Open(home, featurestore.OpenOptions{Context: ctx})
+}
+
 // Remove withdraws log files, by base name, and merges the months they touched,
 // whose remaining rows keep their labels.
 func Remove(ctx context.Context, c Config, names []string) (Withdrawn, error) {
-	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{Context: ctx})
+	st, err := openExisting(ctx, c.Home)
 	if err != nil {
 		return Withdrawn{}, err
 	}
@@ -37,7 +54,7 @@ func Remove(ctx context.Context, c Config, names []string) (Withdrawn, error) {
 
 // Prune takes the months out of the store that ended before an instant.
 func Prune(ctx context.Context, c Config, before time.Time) (Withdrawn, error) {
-	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{Context: ctx})
+	st, err := openExisting(ctx, c.Home)
 	if err != nil {
 		return Withdrawn{}, err
 	}
@@ -51,20 +68,24 @@ func Prune(ctx context.Context, c Config, before time.Time) (Withdrawn, error) {
 // Erase takes one address out of partials, months, rejects and feeds. Models
 // hold no address; their reports hold masked ones.
 func Erase(ctx context.Context, c Config, ip netip.Addr) (Withdrawn, error) {
-	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{Context: ctx})
-	if err != nil {
-		return Withdrawn{}, err
-	}
-	defer st.Close()
-	out, err := st.Erase(ctx, ip)
-	w := Withdrawn{Store: &out}
-	if err != nil {
-		return w, err
-	}
 	feeds := feed.Open(c.Home)
 	dates, err := feeds.Dates()
 	if err != nil {
-		return w, err
+		return Withdrawn{}, err
+	}
+	w := Withdrawn{Store: &featurestore.Rewritten{}}
+	st, err := openExisting(ctx, c.Home)
+	switch {
+	case fault.Is(err, fault.NotFound) && len(dates) > 0: // a home that only serves
+	case err != nil:
+		return Withdrawn{}, err
+	default:
+		defer st.Close()
+		out, err := st.Erase(ctx, ip)
+		w.Store = &out
+		if err != nil {
+			return w, err
+		}
 	}
 	for _, d := range dates {
 		if err := ctx.Err(); err != nil {
