@@ -36,8 +36,8 @@ const (
 	isoTime   = `\A[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.,][0-9]+)?(?: ?(?:Z|z|UTC|GMT|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?\z`
 	zoneAtEnd = `([+-])([0-9]{2}):?([0-9]{2})?\z`
 	// The first instant of 1990 and of 2100: what a log's time may lie between.
-	minTime = 631152000
-	maxTime = 4102444800
+	minTime int64 = 631152000
+	maxTime int64 = 4102444800
 )
 
 // textTime reads ISO 8601, a leap second being the next minute's first.

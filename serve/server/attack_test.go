@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -181,10 +180,8 @@ func TestGzipBombs(t *testing.T) {
 	}
 	message := append([]byte{1, 0, 0, 0, 0}, bomb.Bytes()...) // compressed, its length
 	binary.BigEndian.PutUint32(message[1:], uint32(bomb.Len()))
-	h := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, network, addr)
-	}}
+	h := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+	h.Protocols.SetUnencryptedHTTP2(true)
 	defer h.CloseIdleConnections()
 	r, err := http.NewRequest("POST", "http://"+s.GRPCAddr()+"/sluice.v1.ScoreService/ScoreRows", bytes.NewReader(message))
 	if err != nil {

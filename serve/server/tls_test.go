@@ -96,7 +96,7 @@ func (a *authority) pool() *x509.CertPool {
 
 // tlsCall calls both ports with a configuration and gives their errors; over
 // REST what is no 200 is one.
-func tlsCall(t testing.TB, s *testServer, conf *tls.Config, token string) (grpcErr, restErr error, serial *big.Int) {
+func tlsCall(t testing.TB, s *testServer, conf *tls.Config, token string) (serial *big.Int, grpcErr, restErr error) {
 	t.Helper()
 	c, err := grpc.NewClient(s.GRPCAddr(), grpc.WithTransportCredentials(credentials.NewTLS(conf.Clone())))
 	if err != nil {
@@ -127,7 +127,7 @@ func tlsCall(t testing.TB, s *testServer, conf *tls.Config, token string) (grpcE
 			restErr = errors.New(a.Status + " " + string(b))
 		}
 	}
-	return grpcErr, restErr, serial
+	return serial, grpcErr, restErr
 }
 
 // Both ports speak TLS 1.3 and nothing older, and nothing in the clear.
@@ -137,17 +137,17 @@ func TestTLS(t *testing.T) {
 	s := start(t, someLines(1), func(c *Config) {
 		c.TLS, c.Tokens, c.Health = files, tokenFile(t, allTokens), "127.0.0.1:0"
 	})
-	if g, r, _ := tlsCall(t, s, &tls.Config{RootCAs: a.pool()}, scoreToken); g != nil || r != nil {
+	if _, g, r := tlsCall(t, s, &tls.Config{RootCAs: a.pool()}, scoreToken); g != nil || r != nil {
 		t.Errorf("TLS: %v, %v", g, r)
 	}
-	if g, r, _ := tlsCall(t, s, &tls.Config{RootCAs: a.pool()}, ""); status.Code(g) != codes.Unauthenticated || r == nil || !strings.HasPrefix(r.Error(), "401") {
+	if _, g, r := tlsCall(t, s, &tls.Config{RootCAs: a.pool()}, ""); status.Code(g) != codes.Unauthenticated || r == nil || !strings.HasPrefix(r.Error(), "401") {
 		t.Errorf("without a token: %v, %v", g, r)
 	}
 	for name, conf := range map[string]*tls.Config{
 		"TLS 1.2":           {RootCAs: a.pool(), MaxVersion: tls.VersionTLS12},
 		"another authority": {RootCAs: newAuthority(t, "other").pool()},
 	} {
-		if g, r, _ := tlsCall(t, s, conf, scoreToken); status.Code(g) != codes.Unavailable || r == nil {
+		if _, g, r := tlsCall(t, s, conf, scoreToken); status.Code(g) != codes.Unavailable || r == nil {
 			t.Errorf("%s: %v, %v", name, g, r)
 		}
 	}
@@ -180,7 +180,7 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	s := start(t, someLines(1), func(c *Config) { c.TLS, c.Tokens = files, tokenFile(t, allTokens) })
 	conf := &tls.Config{RootCAs: a.pool()}
 	serial := func() int64 {
-		g, r, n := tlsCall(t, s, conf, scoreToken)
+		n, g, r := tlsCall(t, s, conf, scoreToken)
 		if g != nil || r != nil {
 			t.Fatal(g, r)
 		}
@@ -258,7 +258,7 @@ func TestMutualTLS(t *testing.T) {
 		{"a name that ran out", "", with(a, "gone.example"), codes.Unauthenticated, "401"},
 		{"a listed certificate and a wrong token", "wrong-token-0123456789", with(a, "edge.example"), codes.Unauthenticated, "401"},
 	} {
-		g, r, _ := tlsCall(t, s, c.conf, c.token)
+		_, g, r := tlsCall(t, s, c.conf, c.token)
 		if status.Code(g) != c.grpc || (r == nil) != (c.rest == "") || r != nil && !strings.HasPrefix(r.Error(), c.rest) {
 			t.Errorf("%s: %v; %v", c.name, g, r)
 		}
