@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,8 +83,9 @@ type manifest struct {
 // Write writes the whole world under dir: logs, attacks.csv, labels in every
 // shape that AbuseIPDB exports, silent-drop records, a Spur feed, truth.jsonl
 // and manifest.json, which comes last and says that the data is simulated. A
-// dir that holds anything already is refused (fault.Exists). Addresses are
-// written in full: they are nobody's on purpose.
+// dir that holds anything already is refused (fault.Exists). On an error or when
+// ctx is cancelled dir is again as it was, so that the same call can be made
+// again. Addresses are written in full: they are nobody's on purpose.
 func (w *World) Write(ctx context.Context, dir string, o WriteOptions) (*Files, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -90,6 +93,47 @@ func (w *World) Write(ctx context.Context, dir string, o WriteOptions) (*Files, 
 	if es, err := os.ReadDir(dir); err == nil && len(es) > 0 {
 		return nil, fault.Field(fault.Exists, "out", "%s is not empty; give a new folder for simulated data", dir)
 	}
+	absent := firstAbsent(dir)
+	f, err := w.writeAll(ctx, dir, o)
+	if err == nil {
+		return f, nil
+	}
+	if left := undo(dir, absent); left != nil {
+		return nil, fault.Field(fault.Denied, "out", "what was written into %s can't be removed, do so by hand: %w", dir, left)
+	}
+	return nil, err
+}
+
+// parts are all that Write puts into a folder.
+var parts = []string{"logs", "labels", "silentdrop", "spur", "attacks.csv", "truth.jsonl.gz", "manifest.json"}
+
+// firstAbsent is the outermost folder of a path that does not exist yet, or "".
+func firstAbsent(dir string) string {
+	absent := ""
+	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return absent
+		}
+		absent = dir
+	}
+}
+
+// undo takes away what Write put into a folder that held nothing, and the
+// folders above it that it made. What others put there meanwhile stays.
+func undo(dir, absent string) error {
+	var errs []error
+	for _, p := range parts {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, p)))
+	}
+	if absent != "" {
+		for dir, end := filepath.Clean(dir), filepath.Dir(absent); dir != end && os.Remove(dir) == nil; {
+			dir = filepath.Dir(dir)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (w *World) writeAll(ctx context.Context, dir string, o WriteOptions) (*Files, error) {
 	f := &Files{Labels: map[string][]string{}}
 	var months []*month
 	var all int64

@@ -358,6 +358,57 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// An interrupted or failed Write leaves a folder as it was, and the same call
+// can be made again.
+func TestWriteLeavesNothingBehind(t *testing.T) {
+	w := world(t, Config{Seed: 1, Months: 1, Rows: 50, Scale: .01})
+	for _, folder := range []string{"there", "new/in/new"} {
+		home := t.TempDir()
+		if err := os.Mkdir(filepath.Join(home, "there"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(home, folder)
+		files := 0
+		for _, at := range []int{1, 0} { // the file after which it stops; 0 for the last
+			ctx, stop := context.WithCancel(context.Background())
+			n := 0
+			_, err := w.Write(ctx, dir, WriteOptions{Progress: func(done, all int64) {
+				if n++; n == at || done == all {
+					stop()
+				}
+			}})
+			stop()
+			if !fault.Is(err, fault.Interrupted) {
+				t.Fatalf("%s: %v", folder, err)
+			}
+			files += n
+			if left, err := os.ReadDir(filepath.Join(home, "there")); err != nil || len(left) > 0 {
+				t.Errorf("%s: %v, %v left", folder, err, left)
+			}
+			if _, err := os.Lstat(filepath.Join(home, "new")); err == nil {
+				t.Errorf("%s: a folder is left that was not there", folder)
+			}
+		}
+		if files < 3 {
+			t.Fatalf("%d files were written before the ends", files)
+		}
+		if _, err := w.Write(context.Background(), dir, WriteOptions{}); err != nil {
+			t.Errorf("%s: again: %v", folder, err)
+		}
+	}
+	// A file stands where a folder is to be.
+	home := t.TempDir()
+	if err := os.WriteFile(filepath.Join(home, "file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(context.Background(), filepath.Join(home, "file", "in"), WriteOptions{}); err == nil {
+		t.Error("written below a file")
+	}
+	if _, err := os.Lstat(filepath.Join(home, "file")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWriteRefusesAFullFolder(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o644); err != nil {

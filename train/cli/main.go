@@ -19,6 +19,7 @@ type env struct {
 	stderr io.Writer
 	events *events
 	global global
+	left   string // what an interruption left behind, where it is not that a second run goes on
 }
 
 // global are the flags that every command takes.
@@ -49,7 +50,11 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
 	err := dispatch(ctx, e, args)
 	if ctx.Err() != nil && err != nil {
-		err = fault.New(fault.Interrupted, "interrupted: nothing half-written; run the same command again to go on")
+		left := e.left
+		if left == "" {
+			left = "nothing half-written; run the same command again to go on"
+		}
+		err = fault.New(fault.Interrupted, "interrupted: %s", left)
 	}
 	var shown helpShown
 	switch {

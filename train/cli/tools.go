@@ -122,6 +122,9 @@ func setupSimulate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 		res, err := pipeline.Simulate(ctx, simulate.Config{Start: m, Months: *n, Rows: *rows, Scale: *scale, BackgroundIPs: *background, Seed: *seed}, *out,
 			simulate.WriteOptions{Format: simulate.Format(*format), Gzip: *gz && simulate.Format(*format) != simulate.Parquet, PartitionByHour: *byHour, Threads: threads(e.global.threads)}, e.events.send)
 		if err != nil {
+			if e.left = err.Error(); fault.Is(err, fault.Interrupted) {
+				e.left = "what was written is removed; run the same command again to begin anew"
+			}
 			return err
 		}
 		e.events.result(res, func(w io.Writer) {
