@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
 )
 
 // maxFile bounds a window file, in bytes: it is made by hand or by a detector,
@@ -80,8 +81,10 @@ type parser struct {
 	ids     map[string]int // line of each id
 }
 
+// fail is an error about a line. A file that is something else, as a log or a
+// list, has addresses where times are wanted: they are masked.
 func (p *parser) fail(line int, format string, args ...any) error {
-	return fault.Field(fault.Invalid, "attacks", "%s:%d: %s", p.name, line, fmt.Sprintf(format, args...))
+	return fault.Field(fault.Invalid, "attacks", "%s:%d: %s", p.name, line, row.MaskText(fmt.Sprintf(format, args...)))
 }
 
 func (p *parser) add(line int, start, end, name, note string) error {

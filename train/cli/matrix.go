@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
 	"strconv"
 
 	"sluice/featurestore/fault"
+	"sluice/featurestore/row"
 )
 
 // matrix is a plain CSV of numbers with a header: rows*len(names) values,
@@ -94,8 +96,10 @@ func newMatrixReader(path string, in io.Reader, done func() error) (*matrixReade
 	return r, nil
 }
 
+// errorf is an error about a line. A list of addresses, with or without a
+// header, is no matrix: what is quoted of it is masked.
 func (r *matrixReader) errorf(line int, format string, args ...any) error {
-	return fault.Field(fault.Invalid, "data", "%s:%d: "+format, append([]any{r.path, line}, args...)...)
+	return fault.Field(fault.Invalid, "data", "%s:%d: %s", r.path, line, row.MaskText(fmt.Errorf(format, args...).Error()))
 }
 
 // read reads the rows. want names the features and their order; nil takes all
@@ -119,7 +123,7 @@ func (r *matrixReader) read(want []string, label, weight string) (*matrix, error
 		}
 		i, ok := place[s.name]
 		if !ok {
-			return nil, fault.Field(fault.Invalid, s.flag, "%s has no column %q%s", r.path, s.name, didYouMean(s.name, r.header))
+			return nil, fault.Field(fault.Invalid, s.flag, "%s has no column %q%s", r.path, s.name, row.MaskText(didYouMean(s.name, r.header)))
 		}
 		to[i] = s.as
 	}
@@ -137,14 +141,14 @@ func (r *matrixReader) read(want []string, label, weight string) (*matrix, error
 	for j, n := range want {
 		i, ok := place[n]
 		if !ok {
-			return nil, fault.Field(fault.Invalid, n, "%s: the model needs the column %q, which the data lacks%s", r.path, n, didYouMean(n, r.header))
+			return nil, fault.Field(fault.Invalid, n, "%s: the model needs the column %q, which the data lacks%s", r.path, n, row.MaskText(didYouMean(n, r.header)))
 		}
 		if to[i] != unused {
 			return nil, fault.Field(fault.Invalid, n, "%s: the column %q is a feature of the model; it can't be the label or weight too", r.path, n)
 		}
 		to[i] = j
 	}
-	row := make([]float32, len(want))
+	values := make([]float32, len(want))
 	var line []byte
 	var err error
 	for n := 2; ; n++ {
@@ -173,7 +177,7 @@ func (r *matrixReader) read(want []string, label, weight string) (*matrix, error
 			}
 			v, bad := parseNumber(field)
 			if bad != nil {
-				return nil, fault.Field(fault.Invalid, h, "%s:%d: column %s: %w", r.path, n, h, bad)
+				return nil, fault.Field(fault.Invalid, row.MaskText(h), "%s:%d: column %s: %w", r.path, n, row.MaskText(h), bad)
 			}
 			switch to[i] {
 			case labelAt:
@@ -181,13 +185,13 @@ func (r *matrixReader) read(want []string, label, weight string) (*matrix, error
 			case weightAt:
 				m.wt = append(m.wt, v)
 			default:
-				row[to[i]] = v
+				values[to[i]] = v
 			}
 		}
 		if more {
 			return nil, r.errorf(n, "more fields than the header's %d", len(r.header))
 		}
-		m.x = append(m.x, row...)
+		m.x = append(m.x, values...)
 		m.rows++
 	}
 	if m.rows == 0 {
@@ -239,7 +243,7 @@ func cutField(line []byte) (field, rest []byte, more bool, err error) {
 			return bytes.TrimSpace(field), nil, false, nil
 		}
 		if rest[0] != ',' {
-			return nil, nil, false, fault.New(fault.Invalid, "%.20q follows the closing quote; want a comma", rest)
+			return nil, nil, false, fault.New(fault.Invalid, "%.20q follows the closing quote; want a comma", row.MaskText(string(rest)))
 		}
 		return bytes.TrimSpace(field), rest[1:], true, nil
 	}
@@ -266,9 +270,9 @@ func parseNumber(b []byte) (float32, error) {
 	v, err := strconv.ParseFloat(string(b), 32)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
-		return 0, fault.New(fault.Invalid, "%.40q is beyond float32, the numbers of a model; write inf if that is meant", b)
+		return 0, fault.New(fault.Invalid, "%.40q is beyond float32, the numbers of a model; write inf if that is meant", row.MaskText(string(b)))
 	case err != nil:
-		return 0, fault.New(fault.Invalid, "%.40q is no number (empty means missing)", b)
+		return 0, fault.New(fault.Invalid, "%.40q is no number (empty means missing)", row.MaskText(string(b)))
 	}
 	return float32(v), nil
 }

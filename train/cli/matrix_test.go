@@ -71,6 +71,10 @@ func TestMatrixErrors(t *testing.T) {
 		{"a,b\n1\n", "", "", nil, "x.csv:2: 1 fields, the header has 2"},
 		{"a,b\n1,2,3\n", "", "", nil, "x.csv:2: more fields than the header's 2"},
 		{"a,b\n1,2\n\nx,1\n", "", "", nil, `x.csv:4: column a: "x" is no number`},
+		{"a\n203.0.113.77\n", "", "", nil, `x.csv:2: column a: "203.0.113.xxx" is no number`},
+		{"a\n\"0\" 203.0.113.77\n", "", "", nil, `"203.0.113.xxx" follows`},
+		{"203.0.113.77\nx\n", "", "", nil, "column 203.0.113.xxx: "},
+		{"203.0.113.77,203.0.113.77\n", "", "", nil, `named "203.0.113.xxx"`},
 		{"a\n1e39\n", "", "", nil, "beyond float32"},
 		{"a,b\n1,\"2\n", "", "", nil, "x.csv:2: column b: a quote is opened and not closed"},
 		{"a,b\n\"1\"2,3\n", "", "", nil, `"2,3" follows the closing quote`},
@@ -82,6 +86,9 @@ func TestMatrixErrors(t *testing.T) {
 		_, err := readText(c.text, c.want, c.label, c.weight)
 		if err == nil || !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%q: %v, want %q", c.text, err, c.err)
+		}
+		if strings.Contains(err.Error()+fault.FieldOf(err), "203.0.113.77") {
+			t.Errorf("%q: an address in %v", c.text, err)
 		}
 		if k := fault.KindOf(err); k != fault.Invalid && k != fault.Usage {
 			t.Errorf("%q: kind %v", c.text, k)
