@@ -228,6 +228,10 @@ func localHost(g *guard, r *http.Request) error {
 // check reads what the settings name and says whether the service could start
 // with them.
 func (c *Config) check() (*guard, *certificates, error) {
+	// What the settings say by themselves comes before what files hold.
+	if err := errors.Join(checkBind("grpc", c.GRPC, c), checkBind("http", c.HTTP, c)); err != nil {
+		return nil, nil, err
+	}
 	var g *guard
 	var err error
 	if c.Tokens != "" {
@@ -237,9 +241,6 @@ func (c *Config) check() (*guard, *certificates, error) {
 		if len(g.callers.Load().certs) > 0 && c.TLS.ClientCA == "" {
 			return nil, nil, fault.Field(fault.Usage, "tokens", "token file %s lists callers by certificate, but certificates are not asked for; give --client-ca, or tokens", c.Tokens)
 		}
-	}
-	if err := errors.Join(checkBind("grpc", c.GRPC, c), checkBind("http", c.HTTP, c)); err != nil {
-		return nil, nil, err
 	}
 	t, err := newCertificates(c.TLS)
 	return g, t, err

@@ -52,16 +52,13 @@ const tokenLine = "NAME ROLE[,ROLE...] TOKEN [until=DATE] [rows=N] [bytes=N] [ca
 //
 //	NAME ROLE[,ROLE...] TOKEN [until=DATE] [rows=N] [bytes=N] [calls=N]
 //
-// with # comments. In place of the token cert:NAME lists the holder of a client
+// with # comments. A file with tokens is closed to other users. In place of the token cert:NAME lists the holder of a client
 // certificate. until is the last day (UTC) or an RFC 3339 instant. Errors:
 // NotFound, Invalid with the line.
 func readCallers(path string, limits Limits) ([]*caller, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, tokenFileError(path, err)
-	}
-	if st, err := os.Stat(path); err == nil && st.Mode().Perm()&0o007 != 0 {
-		return nil, fault.Field(fault.Invalid, "tokens", "token file %s can be read by every user of this machine (mode %04o); chmod 0600 it", path, st.Mode().Perm())
 	}
 	var list []*caller
 	lines := bufio.NewScanner(bytes.NewReader(b))
@@ -86,6 +83,15 @@ func readCallers(path string, limits Limits) ([]*caller, error) {
 	}
 	if len(list) == 0 {
 		return nil, fault.Field(fault.Invalid, "tokens", "token file %s holds no token; want lines %s", path, tokenLine)
+	}
+	// Names in certificates are no secret, so that a file of them alone may be
+	// read, but not written, by everybody.
+	closed := fs.FileMode(0o002)
+	if slices.ContainsFunc(list, func(c *caller) bool { return c.cert == "" }) {
+		closed = 0o007
+	}
+	if st, err := os.Stat(path); err == nil && st.Mode().Perm()&closed != 0 {
+		return nil, fault.Field(fault.Invalid, "tokens", "token file %s can be read or written by every user of this machine (mode %04o); run: chmod 600 %s", path, st.Mode().Perm(), path)
 	}
 	return list, nil
 }

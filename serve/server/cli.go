@@ -35,7 +35,17 @@ type settings struct {
 	config   Config
 	json     bool
 	file     string
-	logLevel slog.Level
+	logLevel logLevel
+}
+
+// logLevel is a level with words of its own for what is none.
+type logLevel struct{ slog.Level }
+
+func (l *logLevel) UnmarshalText(b []byte) error {
+	if l.Level.UnmarshalText(b) != nil {
+		return errors.New("want DEBUG, INFO, WARN or ERROR")
+	}
+	return nil
 }
 
 func (o *settings) flags() *flag.FlagSet {
@@ -64,7 +74,7 @@ func (o *settings) flags() *flag.FlagSet {
 	fs.DurationVar(&o.config.Drain, "drain", DefaultDrain, "how long (`TIME`) calls in flight may take once the end is asked for")
 	fs.DurationVar(&o.config.Poll, "poll", DefaultPoll, "how often (`TIME`) the home is looked at for a new feed or champion")
 	fs.StringVar(&o.config.Expired, "expired", ExpiredAuto, "what to do (`HOW`) with scores that have expired: refuse (UNAVAILABLE, reason EXPIRED), mark (answer, with expired set), or auto, which marks simulated data")
-	fs.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `LEVEL` of what is logged: DEBUG, INFO, WARN or ERROR")
+	fs.TextVar(&o.logLevel, "log-level", logLevel{slog.LevelInfo}, "least `LEVEL` of what is logged: DEBUG, INFO, WARN or ERROR")
 	fs.BoolVar(&o.json, "json", false, "write the event stream to stdout, a JSON object a line")
 	o.policyFlags(fs)
 	fs.StringVar(&o.file, "config", "", "read flags from the YAML `FILE` (\"flag: value\"); the command line wins")
@@ -130,7 +140,7 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 	if command != "" {
 		return configCommand(command, o, fs, stdout)
 	}
-	o.config.Log = slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	o.config.Log = slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel.Level}))
 	o.config.Events = func(e Event) {
 		switch {
 		case o.json:

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,56 +17,69 @@ import (
 	pb "sluice/proto/sluice/v1"
 )
 
-// The examples of config files: the good ones can be used, the bad ones can't,
-// for the reason and with the words of the golden file.
+// The examples of config files: with the files that the README's commands make
+// the good ones can be used; as shipped, the bad ones can't, for the reason and
+// with the words of the golden file.
 func TestConfigExamples(t *testing.T) {
-	deploy := filepath.Join(packageDir, "..", "deploy", "config")
+	deploy := filepath.Join(packageDir, "..", "deploy")
 	dir := t.TempDir()
-	t.Chdir(dir)
-	a := newAuthority(t, "test authority")
-	files := a.issue(t, dir, "localhost", 2)
-	for name, text := range map[string]string{"tokens": allTokens, "tokens-by-certificate": "edge score cert:edge.example.org\n", "tokens-for-everybody": allTokens, "ca.pem": string(a.pem)} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := errors.Join(os.Mkdir("home", 0o755), os.Rename(files.Cert, "cert.pem"), os.Rename(files.Key, "key.pem"), os.Chmod("tokens-for-everybody", 0o644)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(deploy, "config"))); err != nil {
 		t.Fatal(err)
 	}
-	check := func(path string) (int, string) {
+	check := func(file string) (int, string) {
 		var stdout, stderr bytes.Buffer
-		b, err := os.ReadFile(path)
+		code := Main(context.Background(), []string{"config", "check", "--config", file}, nil, &stdout, &stderr)
+		return code, stdout.String() + stderr.String()
+	}
+	t.Run("bad", func(t *testing.T) {
+		t.Chdir(filepath.Join(dir, "bad"))
+		// A checkout has the mode that the umask leaves.
+		if err := os.Chmod("tokens-for-everybody", 0o644); err != nil {
+			t.Fatal(err)
+		}
+		bad, err := filepath.Glob("*.yaml")
+		if err != nil || len(bad) < 20 {
+			t.Fatal(bad, err)
+		}
+		var b strings.Builder
+		for _, file := range bad {
+			code, out := check(file)
+			if code == 0 {
+				t.Errorf("%s can be used", file)
+			}
+			b.WriteString(file + ": " + out)
+		}
+		golden2(t, "config-examples.golden", b.String())
+	})
+	t.Run("good", func(t *testing.T) {
+		for _, program := range []string{"sh", "openssl"} {
+			if _, err := exec.LookPath(program); err != nil {
+				t.Skip(program + " is not installed")
+			}
+		}
+		readme, err := os.ReadFile(filepath.Join(deploy, "README.md"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile("serve.yaml", b, 0o600); err != nil {
-			t.Fatal(err)
+		_, rest, _ := strings.Cut(string(readme), "```sh\n")
+		commands, _, ok := strings.Cut(rest, "for f in")
+		if !ok {
+			t.Fatal("the README has no commands")
 		}
-		code := Main(context.Background(), []string{"config", "check", "--config", "serve.yaml"}, nil, &stdout, &stderr)
-		return code, stdout.String() + stderr.String()
-	}
-	good, err := filepath.Glob(filepath.Join(deploy, "good", "*.yaml"))
-	if err != nil || len(good) < 4 {
-		t.Fatal(good, err)
-	}
-	for _, path := range good {
-		if code, out := check(path); code != 0 || out != "the settings can be used\n" {
-			t.Errorf("%s: exit %d: %s", filepath.Base(path), code, out)
+		t.Chdir(filepath.Join(dir, "good"))
+		if out, err := exec.Command("sh", "-ec", commands).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
 		}
-	}
-	bad, err := filepath.Glob(filepath.Join(deploy, "bad", "*.yaml"))
-	if err != nil || len(bad) < 20 {
-		t.Fatal(bad, err)
-	}
-	var b strings.Builder
-	for _, path := range bad {
-		code, out := check(path)
-		if code == 0 {
-			t.Errorf("%s can be used", filepath.Base(path))
+		good, err := filepath.Glob("*.yaml")
+		if err != nil || len(good) < 4 {
+			t.Fatal(good, err)
 		}
-		b.WriteString(filepath.Base(path) + ": " + out)
-	}
-	golden2(t, "config-examples.golden", b.String())
+		for _, file := range good {
+			if code, out := check(file); code != 0 || out != "the settings can be used\n" {
+				t.Errorf("%s: exit %d: %s", file, code, out)
+			}
+		}
+	})
 }
 
 // Alerts and dashboard ask for metrics that the service has.

@@ -305,6 +305,15 @@ func TestTokenFile(t *testing.T) {
 	if _, err := readCallers(path, Limits{}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "mode 0644") {
 		t.Errorf("a file for everybody: %v", err)
 	}
+	names := tokenFile(t, "a score cert:a.example")
+	for mode, want := range map[os.FileMode]bool{0o644: true, 0o646: false} {
+		if err := os.Chmod(names, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readCallers(names, Limits{}); (err == nil) != want {
+			t.Errorf("names of certificates alone, mode %04o: %v", mode, err)
+		}
+	}
 	if _, err := readCallers(path+"x", Limits{}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no file: %v", err)
 	}
