@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice/featurestore"
@@ -14,6 +15,7 @@ import (
 	"sluice/featurestore/aggregate"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
+	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
 )
@@ -27,7 +29,9 @@ const (
 
 // peeked is what the beginning of a log shows.
 type peeked struct {
-	month    row.Month
+	month    row.Month // of the first request
+	months   map[row.Month]bool
+	whole    bool // nothing of the log is left
 	requests int
 	bytes    int64 // of the file, as stored, that were read for it
 	took     time.Duration
@@ -37,17 +41,22 @@ var errEnough = errors.New("enough seen")
 
 // peek reads the beginning of a log.
 func peek(ctx context.Context, c *Config, file string) (peeked, error) {
-	var p peeked
+	p := peeked{months: map[row.Month]bool{}}
 	begun := time.Now()
 	l, err := accesslog.Open(file, c.Access)
-	if err != nil {
+	if errors.Is(err, accesslog.ErrEmpty) {
+		p.whole = true
+		return p, nil
+	} else if err != nil {
 		return p, err
 	}
 	defer l.Close()
 	err = l.Scan(ctx, 1, func(_ int, r *webrequest.Request) error {
+		m := row.MonthOf(time.Unix(r.Time, 0).In(c.zone()))
 		if p.requests == 0 {
-			p.month = row.MonthOf(time.Unix(r.Time, 0).In(c.zone()))
+			p.month = m
 		}
+		p.months[m] = true
 		if p.requests++; p.requests >= peekRequests {
 			return errEnough
 		}
@@ -55,13 +64,15 @@ func peek(ctx context.Context, c *Config, file string) (peeked, error) {
 	})
 	p.bytes, p.took = l.BytesRead(), time.Since(begun)
 	if errors.Is(err, errEnough) {
-		err = nil
+		return p, nil
 	}
+	p.whole = true
 	return p, err
 }
 
-// dryRun says what a run would do: files, months, time and memory. Nothing is
-// written.
+// dryRun says what a run would do: files, months, time and memory, and refuses
+// what the run would refuse, as far as the beginnings of the logs tell. Nothing
+// is written.
 func dryRun(ctx context.Context, c Config) (Result, error) {
 	res := Result{World: c.World, DryRun: true}
 	say := func(format string, args ...any) { res.Plan = append(res.Plan, fmt.Sprintf(format, args...)) }
@@ -70,7 +81,7 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 		return res, err
 	}
 	known := map[string]int64{} // bytes of a file that was read under its path
-	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, Context: ctx})
+	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{ReadOnly: true, World: c.World, Context: ctx})
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return res, err
 	}
@@ -86,7 +97,7 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 			known[f.ID] = size[f.SHA256]
 		}
 	}
-	var seen peeked
+	seen := peeked{months: map[row.Month]bool{}, whole: true}
 	var toRead int64
 	for i, f := range c.Logs {
 		if n, ok := known[featurestore.FileID(f)]; ok && n == sizes[i] && n > 0 {
@@ -96,19 +107,20 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 		toRead += sizes[i]
 		if f == "-" || i >= peekFiles {
 			say("read    %s (%s)", f, bytesText(sizes[i]))
+			seen.whole = false
 			continue
 		}
 		p, err := peek(ctx, &c, f)
 		switch {
-		case fault.Is(err, fault.Interrupted):
-			return res, err
 		case err != nil:
-			say("read    %s (%s): %s", f, bytesText(sizes[i]), oneLine(err))
+			return res, err
 		case p.requests == 0:
-			say("read    %s (%s): no request at its beginning", f, bytesText(sizes[i]))
+			say("read    %s (%s): no request in it", f, bytesText(sizes[i]))
 		default:
 			say("read    %s (%s): begins in %s", f, bytesText(sizes[i]), p.month)
 		}
+		maps.Copy(seen.months, p.months)
+		seen.whole = seen.whole && p.whole
 		seen.requests += p.requests
 		seen.bytes += p.bytes
 		seen.took += p.took
@@ -116,9 +128,11 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 	for _, f := range c.Labels {
 		say("labels  %s", f)
 	}
-	if lists, err := openLabels(ctx, &c, func(Event) {}); err != nil {
+	lists, err := openLabels(ctx, &c, func(Event) {})
+	if err != nil {
 		return res, err
-	} else if lists != nil {
+	}
+	if lists != nil {
 		say("labels  say of %s whether an address is reported: %s (%s)", monthSpan(lists.Months()), lists.Definition(), lists.Sentence())
 	}
 	rowsOf := map[row.Month]int64{}
@@ -127,6 +141,9 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 			say("store   %s: %d rows, %d reported, %d not, %d unknown", m.Month, m.Rows, m.Labels.True, m.Labels.False, m.Labels.Unknown)
 			rowsOf[m.Month] = m.Rows
 		}
+	}
+	if err := c.checkMonths(st, lists, &seen); err != nil {
+		return res, err
 	}
 	trained := monthSpan(c.Train)
 	if c.LastN > 0 {
@@ -154,6 +171,34 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 		say("%s", line)
 	}
 	return res, nil
+}
+
+// checkMonths refuses months as chooseMonths will once the logs are read. What
+// is left of a log may hold any month; a label is only where an export speaks.
+func (c Config) checkMonths(st *featurestore.Store, lists *reputation.Set, seen *peeked) error {
+	have, labelled := maps.Clone(seen.months), map[row.Month]bool{}
+	if st != nil {
+		for _, m := range st.Manifest().Months {
+			have[m.Month] = true
+			labelled[m.Month] = m.Labels.True+m.Labels.False > 0
+		}
+	}
+	var spoken []row.Month
+	if lists != nil {
+		spoken = lists.Months()
+	}
+	for _, m := range spoken {
+		labelled[m] = true
+	}
+	if seen.whole && len(have) == 0 && len(c.Logs) > 0 {
+		return fault.Field(fault.Invalid, "logs", "no request was found in %s: nothing to learn from", strings.Join(baseNames(c.Logs), ", "))
+	}
+	if !seen.whole {
+		for _, m := range slices.Concat(spoken, c.Train, c.Test) {
+			have[m] = true
+		}
+	}
+	return c.chooseAmong(slices.Sorted(maps.Keys(have)), labelled)
 }
 
 // estimate tells time and memory from what this machine just did: the pace of

@@ -170,6 +170,11 @@ func (c *Config) chooseMonths(st *featurestore.Store) error {
 		names = append(names, m.Month)
 		labelled[m.Month] = m.Labels.True+m.Labels.False > 0
 	}
+	return c.chooseAmong(names, labelled)
+}
+
+// chooseAmong is chooseMonths for a store that has these months, ascending.
+func (c *Config) chooseAmong(names []row.Month, labelled map[row.Month]bool) error {
 	if len(c.Test) == 0 {
 		for _, m := range slices.Backward(names) {
 			if labelled[m] && !slices.Contains(c.Train, m) {
