@@ -25,7 +25,8 @@ func attackCommands() []command {
 the same hour of the week, and prints the windows that stand out with their
 signature: addresses, those above one request a second, most frequent paths,
 queries, agents and prefixes. --out writes them for --attacks: look at them,
-take out what was no attack, and give the file to train run. Give all logs of
+take out what was no attack, and give the file to train run. Where nothing
+stands out no file is written: train with --attacks none. Give all logs of
 the months at once: what is usual is learnt from them.`,
 		example: `train attacks detect --logs 'access-*.log.gz' --out attacks.csv
 train attacks detect --profile wikimedia --logs 'webrequest-*.json.gz' --json`,
@@ -54,12 +55,21 @@ func setupAttacksDetect(fs *flag.FlagSet) func(context.Context, *env, []string) 
 		if err != nil {
 			return err
 		}
-		if *out != "" {
+		if len(found.Hours) == 0 {
+			return fault.Field(fault.Invalid, "logs", "no request that the filter keeps was found in %s: nothing to detect attacks in", strings.Join(c.Logs, ", "))
+		}
+		write := *out != "" && len(found.Attacks) > 0 // a file without windows is refused by its readers
+		if write {
 			if err := renameio.WriteFile(*out, attacksCSV(found), 0o644); err != nil {
 				return fault.Field(fault.Invalid, "out", "--out %w", err)
 			}
 		}
-		e.events.result(map[string]any{"attacks": found.Attacks, "signatures": found.Signatures}, func(w io.Writer) { printFound(w, found) })
+		e.events.result(map[string]any{"attacks": found.Attacks, "signatures": found.Signatures}, func(w io.Writer) {
+			printFound(w, found)
+			if *out != "" && !write {
+				fmt.Fprintf(w, "%s is not written: there is no window to put into it; train with --attacks none\n", *out)
+			}
+		})
 		return nil
 	}
 }
