@@ -118,6 +118,17 @@ func setupSimulate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 		if err != nil {
 			return fault.Field(fault.Usage, "start", "--start: %w", err)
 		}
+		// To the world 0 means its default, which is not what was typed.
+		switch {
+		case *n < 1:
+			return fault.Field(fault.Usage, "months", "--months %d: want 1 or more", *n)
+		case *rows < 1:
+			return fault.Field(fault.Usage, "rows", "--rows %d: want 1 or more pairs a month", *rows)
+		case !(*scale > 0):
+			return fault.Field(fault.Usage, "scale", "--scale %v: want above 0", *scale)
+		case *background < 0:
+			return fault.Field(fault.Usage, "background-ips", "--background-ips %d: want 0 or more", *background)
+		}
 		e.events.begin("simulate")
 		res, err := pipeline.Simulate(ctx, simulate.Config{Start: m, Months: *n, Rows: *rows, Scale: *scale, BackgroundIPs: *background, Seed: *seed}, *out,
 			simulate.WriteOptions{Format: simulate.Format(*format), Gzip: *gz && simulate.Format(*format) != simulate.Parquet, PartitionByHour: *byHour, Threads: threads(e.global.threads)}, e.events.send)
