@@ -97,7 +97,7 @@ func Main(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Wri
 	return kind.ExitStatus()
 }
 
-func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writer) (err error) {
 	fs := o.flags()
 	command := ""
 	if len(args) >= 2 && args[0] == "config" {
@@ -111,25 +111,38 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 			help(stdout, fs)
 			return nil
 		}
-		return fault.New(fault.Usage, "%w; see serve --help", err)
+		return flagError(err)
 	}
 	if fs.NArg() > 0 {
 		return fault.New(fault.Usage, "%q is not understood; see serve --help", fs.Arg(0))
 	}
 	if o.file != "" {
-		if err := applyConfig(fs, o.file); err != nil {
-			return err
+		lines, err2 := applyConfig(fs, o.file)
+		if err2 != nil {
+			return err2
 		}
+		// A value that can't be used is wrong input where it stands in a file.
+		defer func() {
+			if n, ok := lines[fault.FieldOf(err)]; ok && fault.Is(err, fault.Usage) {
+				err = fault.As(fault.Invalid, fault.Wrap(err, "config file %s, line %d", o.file, n))
+			}
+		}()
 	}
 	switch {
 	case o.config.Threads < 0:
 		return fault.Field(fault.Usage, "threads", "--threads %d: want 0 (all processors) or more", o.config.Threads)
 	case o.config.Drain <= 0:
 		return fault.Field(fault.Usage, "drain", "--drain %v: want a time above 0", o.config.Drain)
-	case o.config.Limits.Rows < 0 || o.config.Limits.Bytes < 0 || o.config.Limits.Calls < 0:
-		return fault.Field(fault.Usage, "limit-rows", "--limit-rows, --limit-bytes and --limit-calls: want 0 (no limit) or more")
-	case o.config.Limits.CallTime <= 0 || o.config.Limits.StreamTime <= 0:
-		return fault.Field(fault.Usage, "call-time", "--call-time %v, --stream-time %v: want times above 0", o.config.Limits.CallTime, o.config.Limits.StreamTime)
+	case o.config.Limits.Rows < 0:
+		return fault.Field(fault.Usage, "limit-rows", "--limit-rows %d: want 0 (no limit) or more", o.config.Limits.Rows)
+	case o.config.Limits.Bytes < 0:
+		return fault.Field(fault.Usage, "limit-bytes", "--limit-bytes %d: want 0 (no limit) or more", o.config.Limits.Bytes)
+	case o.config.Limits.Calls < 0:
+		return fault.Field(fault.Usage, "limit-calls", "--limit-calls %d: want 0 (no limit) or more", o.config.Limits.Calls)
+	case o.config.Limits.CallTime <= 0:
+		return fault.Field(fault.Usage, "call-time", "--call-time %v: want a time above 0", o.config.Limits.CallTime)
+	case o.config.Limits.StreamTime <= 0:
+		return fault.Field(fault.Usage, "stream-time", "--stream-time %v: want a time above 0", o.config.Limits.StreamTime)
 	case o.config.Shadow != "" && o.config.Shadow != shadowNewest && !registry.ValidVersion(o.config.Shadow):
 		return fault.Field(fault.Usage, "shadow", "--shadow %q: want newest, or a version as in 2024-07-0123456789ab", o.config.Shadow)
 	case o.config.Connections <= 0:
@@ -182,6 +195,20 @@ func help(w io.Writer, fs *flag.FlagSet) {
 	fmt.Fprint(w, usageEnd)
 }
 
+// flagError puts the flag package's words into ours.
+func flagError(err error) error {
+	msg := err.Error()
+	if name, ok := strings.CutPrefix(msg, "flag provided but not defined: -"); ok {
+		name = strings.TrimPrefix(name, "-")
+		return fault.Field(fault.Usage, name, "serve has no flag --%s; see serve --help", name)
+	}
+	if name, ok := strings.CutPrefix(msg, "flag needs an argument: -"); ok {
+		name = strings.TrimPrefix(name, "-")
+		return fault.Field(fault.Usage, name, "--%s needs a value; see serve --help", name)
+	}
+	return fault.New(fault.Usage, "%s; see serve --help", msg)
+}
+
 // configCommand shows or checks the settings.
 func configCommand(command string, o *settings, fs *flag.FlagSet, stdout io.Writer) error {
 	if command == "print" {
@@ -210,26 +237,30 @@ func configCommand(command string, o *settings, fs *flag.FlagSet, stdout io.Writ
 
 // applyConfig sets the flags that a config file names and the command line does
 // not. Unknown names, names that come twice and values of the wrong type are
-// errors, with their line.
-func applyConfig(fs *flag.FlagSet, path string) error {
+// errors, with their line. It gives the line of each flag that it set.
+func applyConfig(fs *flag.FlagSet, path string) (map[string]int, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return fault.Field(fault.Usage, "config", "config file: %w", err)
+		kind := fault.Invalid
+		if errors.Is(err, os.ErrNotExist) {
+			kind = fault.NotFound
+		}
+		return nil, fault.Field(kind, "config", "config file: %w", err)
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
-		return fault.Field(fault.Invalid, "config", "config file %s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fault.Field(fault.Invalid, "config", "config file %s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if len(doc.Content) == 0 {
-		return nil
+		return nil, nil
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return fault.Field(fault.Invalid, "config", "config file %s, line %d: want \"flag: value\" lines", path, root.Line)
+		return nil, fault.Field(fault.Invalid, "config", "config file %s, line %d: want \"flag: value\" lines", path, root.Line)
 	}
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	seen := map[string]bool{}
+	seen, lines := map[string]bool{}, map[string]int{}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
 		bad := func(format string, args ...any) error {
@@ -237,19 +268,20 @@ func applyConfig(fs *flag.FlagSet, path string) error {
 		}
 		switch {
 		case fs.Lookup(key.Value) == nil || key.Value == "config":
-			return bad("%q is no setting; serve config print shows them", key.Value)
+			return nil, bad("%q is no setting; serve config print shows them", key.Value)
 		case seen[key.Value]:
-			return bad("%s comes twice", key.Value)
+			return nil, bad("%s comes twice", key.Value)
 		case value.Kind != yaml.ScalarNode:
-			return bad("%s: want one value", key.Value)
+			return nil, bad("%s: want one value", key.Value)
 		}
 		seen[key.Value] = true
 		if given[key.Value] {
 			continue
 		}
 		if err := fs.Set(key.Value, value.Value); err != nil {
-			return bad("%s: %q: %v", key.Value, value.Value, err)
+			return nil, bad("%s: %q: %v", key.Value, value.Value, err)
 		}
+		lines[key.Value] = key.Line
 	}
-	return nil
+	return lines, nil
 }

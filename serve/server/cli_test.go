@@ -59,7 +59,7 @@ func TestCommandLine(t *testing.T) {
 		"config check --config open.yaml", "config check --config open.yaml --tokens tokens", "config check --config open.yaml --tokens tokens --plaintext", "config check --config open.yaml --tokens tokens --tls-cert cert.pem", "config check --config empty.yaml",
 		"config check --config unknown.yaml", "config check --config twice.yaml", "config check --config type.yaml", "config check --config list.yaml",
 		"config check --config syntax.yaml", "config check --config scalar.yaml", "config check --config nested.yaml", "config check --config absent.yaml",
-		"config show", "now", "--port 80", "--threads -1", "--drain 0s", "--poll -1s", "--log-level LOUD", "--dir absent", "--dir absent --json",
+		"config show", "now", "--port 80", "--grpc", "--threads -1", "--drain 0s", "--poll -1s", "--log-level LOUD", "--dir absent", "--dir absent --json",
 	} {
 		var stdout, stderr bytes.Buffer
 		code := Main(context.Background(), strings.Fields(line), nil, &stdout, &stderr)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -31,13 +32,21 @@ func newCertificates(t TLS) (*certificates, error) {
 	case t == TLS{}:
 		return nil, nil
 	case t.Cert == "" || t.Key == "":
-		return nil, fault.Field(fault.Usage, "tls-cert", "--tls-cert and --tls-key belong together, and --client-ca needs both")
+		return nil, fault.Field(fault.Usage, cmp.Or(given("tls-cert", t.Cert), given("tls-key", t.Key), "client-ca"), "--tls-cert and --tls-key belong together, and --client-ca needs both")
 	}
 	c := &certificates{files: t}
 	if _, err := c.refresh(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// given is a flag's name if it has a value.
+func given(flag, value string) string {
+	if value == "" {
+		return ""
+	}
+	return flag
 }
 
 // refresh reads the files again where one of them changed. With an error what

@@ -152,6 +152,9 @@ func setupVersions(fs *flag.FlagSet) func(context.Context, *env, []string) error
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "versions takes no %q", args[0])
 		}
+		if _, err := os.Stat(e.global.dir); os.IsNotExist(err) {
+			return fault.Field(fault.NotFound, "dir", "there is no home at %q; check --dir, or make it with train run", e.global.dir)
+		}
 		e.events.begin("versions")
 		r := registry.Open(e.global.dir)
 		versions, bad, err := r.Versions()
