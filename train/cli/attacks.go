@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
 
+	"sluice/featurestore"
 	"sluice/featurestore/attack"
 	"sluice/featurestore/fault"
 	"sluice/train/pipeline"
@@ -46,6 +49,9 @@ func setupAttacksDetect(fs *flag.FlagSet) func(context.Context, *env, []string) 
 		if len(args) > 0 || len(d.logs.values) == 0 {
 			return fault.New(fault.Usage, "attacks detect needs --logs; see train attacks detect --help")
 		}
+		if err := checkOut(*out); err != nil {
+			return err
+		}
 		c := pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}
 		if err := d.fill(&c); err != nil {
 			return err
@@ -61,7 +67,11 @@ func setupAttacksDetect(fs *flag.FlagSet) func(context.Context, *env, []string) 
 		write := *out != "" && len(found.Attacks) > 0 // a file without windows is refused by its readers
 		if write {
 			if err := renameio.WriteFile(*out, attacksCSV(found), 0o644); err != nil {
-				return fault.Field(fault.Invalid, "out", "--out %w", err)
+				// The system's error names a pending file, which nobody asked for.
+				if named := (*os.PathError)(nil); errors.As(err, &named) {
+					err = named.Err
+				}
+				return featurestore.DiskError(*out, err)
 			}
 		}
 		e.events.result(map[string]any{"attacks": found.Attacks, "signatures": found.Signatures}, func(w io.Writer) {

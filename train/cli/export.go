@@ -111,6 +111,9 @@ func setupExport(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if c.Format == edge.CrowdSec && strings.HasSuffix(*out, ".csv") {
 			c.Format = edge.CrowdSecCSV // cscli goes by the name
 		}
+		if err := checkOut(*out); err != nil {
+			return err
+		}
 		if c.Date, err = parseFeedDate(*date); err != nil {
 			return err
 		}

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,6 +105,25 @@ func (d *dataFlags) fill(c *pipeline.Config) error {
 	}
 	if c.Memory, err = parseSize(*d.memory); err != nil {
 		return err
+	}
+	return nil
+}
+
+// checkOut refuses an --out that can't become a file before any work is done
+// for it; "" is none.
+func checkOut(path string) error {
+	if path == "" {
+		return nil
+	}
+	if fi, err := os.Stat(path); err == nil && fi.IsDir() || strings.HasSuffix(path, "/") {
+		return fault.Field(fault.Invalid, "out", "--out %s is a folder; name a file", path)
+	}
+	dir := filepath.Dir(path)
+	switch fi, err := os.Stat(dir); {
+	case err != nil:
+		return fault.Field(fault.NotFound, "out", "--out %s: there is no folder %s; make it first", path, dir)
+	case !fi.IsDir():
+		return fault.Field(fault.Invalid, "out", "--out %s: %s is a file, not a folder", path, dir)
 	}
 	return nil
 }

@@ -134,7 +134,11 @@ func writeFile(path string, fill func(io.Writer) error) error {
 		if errors.Is(err, os.ErrNotExist) {
 			return fault.Field(fault.NotFound, "out", "%s: there is no such folder", filepath.Dir(path))
 		}
-		return featurestore.DiskError(filepath.Base(path), err)
+		// The system's error names the pending file, which nobody asked for.
+		if named := (*os.PathError)(nil); errors.As(err, &named) {
+			err = named.Err
+		}
+		return featurestore.DiskError(path, err)
 	}
 	defer func() { _ = f.Cleanup() }()
 	if err := fill(f); err != nil {
