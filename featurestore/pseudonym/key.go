@@ -8,10 +8,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/netip"
 	"os"
+	"runtime"
 
 	"sluice/featurestore/fault"
 )
@@ -26,14 +28,19 @@ type Key struct {
 	check string
 }
 
+// howTo is the command that makes a key file.
+func howTo(path string) string {
+	return fmt.Sprintf("head -c %d /dev/urandom > %s && chmod 600 %s", KeyLen, path, path)
+}
+
 // New makes a Key of KeyLen bytes: the first half is an AES key, the second
 // half, encrypted with it, the padding. Error: Invalid.
 func New(key []byte) (*Key, error) {
 	if len(key) != KeyLen {
-		return nil, fault.Field(fault.Invalid, "pseudonymise", "the key has %d bytes; want %d, as in: head -c %d /dev/urandom > KEYFILE", len(key), KeyLen, KeyLen)
+		return nil, fault.Field(fault.Invalid, "pseudonymise", "the key has %d bytes; want %d, as in: %s", len(key), KeyLen, howTo("KEYFILE"))
 	}
 	if bytes.Count(key, key[:1]) == KeyLen {
-		return nil, fault.Field(fault.Invalid, "pseudonymise", "all bytes of the key are the same; make one with: head -c %d /dev/urandom > KEYFILE", KeyLen)
+		return nil, fault.Field(fault.Invalid, "pseudonymise", "all bytes of the key are the same; make one with: %s", howTo("KEYFILE"))
 	}
 	block, err := aes.NewCipher(key[:16])
 	if err != nil {
@@ -47,15 +54,20 @@ func New(key []byte) (*Key, error) {
 }
 
 // ReadKey reads a key file: KeyLen bytes, or as many in hexadecimal on one
-// line. Errors: NotFound, Invalid.
+// line. As whoever has the key has the addresses, a file that is open to every
+// user of the machine is refused. Errors: NotFound, Invalid.
 func ReadKey(path string) (*Key, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Field(fault.NotFound, "pseudonymise", "key file %s: there is no such file; make one with: head -c %d /dev/urandom > %s", path, KeyLen, path)
+		return nil, fault.Field(fault.NotFound, "pseudonymise", "key file %s: there is no such file; make one with: %s", path, howTo(path))
 	} else if err != nil {
 		return nil, fault.Field(fault.Invalid, "pseudonymise", "key file %w", err)
 	}
 	defer f.Close()
+	// Windows has no such bits, and reports them all as set.
+	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" {
+		return nil, fault.Field(fault.Invalid, "pseudonymise", "key file %s can be read or written by every user of this machine (mode %04o); run: chmod 600 %s", path, st.Mode().Perm(), path)
+	}
 	b, err := io.ReadAll(io.LimitReader(f, 4*KeyLen))
 	if err != nil {
 		return nil, fault.Field(fault.Invalid, "pseudonymise", "key file %w", err)

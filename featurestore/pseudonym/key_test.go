@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -147,6 +148,21 @@ func TestReadKey(t *testing.T) {
 	} {
 		if _, err := ReadKey(name); fault.KindOf(err) != kind {
 			t.Errorf("%s: %v, want %v", name, err, kind)
+		}
+	}
+	if _, err := ReadKey(filepath.Join(dir, "none")); !strings.Contains(err.Error(), "&& chmod 600 ") {
+		t.Errorf("no word of the mode: %v", err)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	open := file("open", string(published))
+	for mode, ok := range map[os.FileMode]bool{0o644: false, 0o602: false, 0o640: true, 0o600: true} {
+		if err := os.Chmod(open, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadKey(open); (err == nil) != ok || !ok && !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("mode %04o: %v", mode, err)
 		}
 	}
 }
