@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,12 @@ func setupExplainLine(fs *flag.FlagSet) func(context.Context, *env, []string) er
 		e.events.begin("explain-line")
 		var req webrequest.Request
 		format, reason := accesslog.Identify(c.Access.Format, []byte(line), c.Access, &req)
-		if reason != accesslog.Accepted {
+		switch {
+		case format == "" && !slices.Contains(accesslog.Formats(), c.Access.Format):
+			return fault.Field(fault.Usage, "format", "--format %q: want %s", c.Access.Format, strings.Join(accesslog.Formats(), ", "))
+		case format == "":
+			return fault.New(fault.Invalid, "the line is a comment or of no known format, so no request; pipe in a line that holds one, with --format if it is known: %s", strings.Join(accesslog.Formats(), ", "))
+		case reason != accesslog.Accepted:
 			return fault.New(fault.Invalid, "the line was read as %s and is rejected: %s", format, reason)
 		}
 		dv, err := webrequest.New(c.Web)

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"flag"
+	"slices"
+	"strings"
 	"time"
 
 	"sluice/featurestore"
@@ -126,6 +128,9 @@ func (s *sqlFlags) query(o columns.SQLOptions) (string, error) {
 	zone, err := time.LoadLocation(*s.zone)
 	if err != nil {
 		return "", fault.Field(fault.Usage, "zone", "--zone %q: want a name of the time zone database, as in UTC", *s.zone)
+	}
+	if o.Engine != engineSpark && !slices.Contains(columns.Engines(), o.Engine) {
+		return "", fault.Field(fault.Usage, "engine", "--engine %q: want %s or %s", o.Engine, strings.Join(columns.Engines(), ", "), engineSpark)
 	}
 	if o.Engine != engineSpark {
 		if len(s.months.values) > 0 {
