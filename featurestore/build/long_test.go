@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,15 +42,32 @@ func TestKilled(t *testing.T) {
 	want := filepath.Join(dir, "want")
 	build(t, open(t, want), config(paths...))
 	home := filepath.Join(dir, "home")
-	killed, ended := 0, 0
-	for i := range 60 {
-		write(t, dir, "0", lines(uint64(100+i%3), "2024-03-25", 3000, 200)) // something to do each time
+	rng := rand.New(rand.NewPCG(1, 2))
+	// begin starts a run that has something to do.
+	begin := func(i int) *exec.Cmd {
+		for k := range 4 {
+			write(t, dir, fmt.Sprint(k), lines(uint64(100+i*4+k), fmt.Sprintf("2024-0%d-25", 3+k), 3000, 200))
+		}
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
 		cmd.Env = append(os.Environ(), "SLUICE_KILLED_HOME="+home, "SLUICE_KILLED_FILES="+strings.Join(paths, ","))
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(i*20) * time.Millisecond)
+		return cmd
+	}
+	started := time.Now()
+	if err := begin(0).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	whole := time.Since(started)
+	const kills, most = 100, 400
+	killed, ended := 0, 0
+	for i := 1; killed < kills; i++ {
+		if i > most {
+			t.Fatalf("of %d runs only %d were killed before their end", most, killed)
+		}
+		cmd := begin(i)
+		time.Sleep(time.Duration(rng.Int64N(int64(whole))))
 		cmd.Process.Kill()
 		if cmd.Wait() == nil {
 			ended++
@@ -68,7 +86,9 @@ func TestKilled(t *testing.T) {
 		s.Close()
 	}
 	t.Logf("%d runs killed, %d ended before", killed, ended)
-	write(t, dir, "0", lines(0, "2024-03-25", 3000, 200))
+	for k := range 4 {
+		write(t, dir, fmt.Sprint(k), lines(uint64(k), fmt.Sprintf("2024-0%d-25", 3+k), 3000, 200))
+	}
 	build(t, open(t, home), config(paths...))
 	sameMonths(t, "after all the kills", want, home)
 	if left, _ := filepath.Glob(filepath.Join(home, "store", "*", ".*")); len(left) > 0 {
