@@ -22,7 +22,8 @@ const keptScorers = 4
 type homeModels struct {
 	registry *registry.Registry
 	champion atomic.Pointer[observed]
-	refused  refusal // of a champion; used by refresh alone
+	looking  sync.Mutex // one refresh at a time
+	refused  refusal    // of a champion; under looking
 	shadows  *shadows
 
 	mu      sync.Mutex
@@ -126,6 +127,8 @@ func loadScorer(v registry.Version) (*scorer.Scorer, error) {
 // refresh loads the champion if it is not the one that serves; changed tells
 // whether it did. Where it fails, what served goes on serving.
 func (h *homeModels) refresh() (changed bool, err error) {
+	h.looking.Lock()
+	defer h.looking.Unlock()
 	name, err := h.registry.Champion()
 	if err != nil || name == h.Champion() {
 		h.refused = refusal{}
