@@ -143,7 +143,7 @@ func (s *Store) adoptMonth(ctx context.Context, p *adopting, m row.Month) (*Mont
 		w := p.windows[info.Windows[i].Attack]
 		info.Windows[i].Start, info.Windows[i].End = w.Start, w.End
 	}
-	info.Notes = slices.Clone(p.Notes)
+	info.Notes, info.Rules = slices.Clone(p.Notes), rowRules
 	for i := range info.Missing {
 		c := &info.Missing[i]
 		if p.Reason != nil {

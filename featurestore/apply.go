@@ -388,7 +388,7 @@ func (s *Store) WriteMonth(ctx context.Context, m *Month) error {
 	}
 	if info != nil {
 		info.Labels.Definition = m.Manifest.Labels.Definition
-		info.Notes = m.Manifest.Notes
+		info.Notes, info.Rules = m.Manifest.Notes, rowRules
 		for i := range info.Missing {
 			info.Missing[i].Reason = "no value was given"
 		}

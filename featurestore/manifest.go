@@ -4,24 +4,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"sluice/featurestore/aggregate"
-	"sluice/featurestore/fault"
+	"sluice/featurestore/columns"
 	"sluice/featurestore/row"
 )
 
-// ManifestVersion is the newest manifest.json that this program reads.
-const ManifestVersion = 1
+// ManifestVersion is the newest manifest.json that this program reads. Version 2
+// is a short file that names the one with the content; version 1 is all of it.
+const ManifestVersion = 2
 
 // The kinds of world. Simulated and real data never share a home.
 const (
@@ -29,11 +25,11 @@ const (
 	Simulated = "simulated"
 )
 
-// Manifest is manifest.json.
+// Manifest is what a store holds. How it lies on the disk, manifestfile.go says.
 type Manifest struct {
 	ManifestVersion int       `json:"manifest_version"`
 	World           string    `json:"world"`
-	WrittenAt       time.Time `json:"written_at"`
+	WrittenAt       time.Time `json:"written_at,omitzero"`
 	// Pseudonyms names the scheme and the key (pseudonym.Key.Check) where
 	// addresses are pseudonyms; "" where they are addresses. A store never holds
 	// both, nor those of two keys.
@@ -44,6 +40,8 @@ type Manifest struct {
 	// Options are the options in force, for people, by their fingerprint
 	// (SourceInfo.Options).
 	Options map[string]json.RawMessage `json:"options,omitempty"`
+
+	content string // name of the file it was read from or saved in; "" for version 1
 }
 
 // File is an input file as it was named. Several may have one content.
@@ -134,6 +132,8 @@ type MonthInfo struct {
 	// Missing are the columns that some rows lack (NaN), with the reason.
 	Missing []MissingColumn `json:"missing,omitempty"`
 	Notes   []string        `json:"notes,omitempty"`
+	// Rules is the version of how rows were computed, see rowRules.
+	Rules int `json:"rules,omitempty"`
 	// Options is how the rows' sources were read; "" for rows that were given.
 	Options string `json:"options,omitempty"`
 	// Partials are the partials that the rows are the merge of, in ascending
@@ -193,6 +193,33 @@ func (m *Manifest) source(sha string) (*Source, bool) {
 	return &m.Sources[i], true
 }
 
+// rowRules is raised when a stored column comes to mean something else: 1 is
+// since user_agent_ip_count stops at columns.MaxUserAgentIPs.
+const rowRules = 1
+
+// cappedFormat is the oldest format of partials (aggregate.FormatVersion) that
+// was written only since then.
+const cappedFormat = 3
+
+const outdated = "user_agent_ip_count may exceed 64, where it stops today: build this month anew, in a new home"
+
+// outdate notes at each month whose rows may be of older rules that they are.
+func (m *Manifest) outdate() {
+	formats := map[string]int{}
+	for i := range m.Sources {
+		formats[m.Sources[i].Partial] = m.Sources[i].PartialFormat
+	}
+	for i := range m.Months {
+		info := &m.Months[i]
+		if info.Rules >= rowRules || !slices.Contains(info.Columns, columns.BehaviourNames()[columns.UserAgentIPCount]) || slices.Contains(info.Notes, outdated) {
+			continue
+		}
+		if len(info.Partials) == 0 || slices.ContainsFunc(info.Partials, func(p string) bool { return formats[p] < cappedFormat }) {
+			info.Notes = append(slices.Clone(info.Notes), outdated)
+		}
+	}
+}
+
 var (
 	hexName     = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	partialName = regexp.MustCompile(`^[0-9a-f]{64}-[0-9a-f]{16,64}\.partial$`)
@@ -215,40 +242,4 @@ func (m *Manifest) check() error {
 		return errors.New("it is out of order")
 	}
 	return nil
-}
-
-// loadManifest reads dir's manifest; nil where there is none.
-func loadManifest(dir string) (*Manifest, error) {
-	path := filepath.Join(dir, "manifest.json")
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fault.Wrap(err, "the store's manifest")
-	}
-	var v struct {
-		ManifestVersion int `json:"manifest_version"`
-	}
-	if err := json.Unmarshal(b, &v); err != nil || v.ManifestVersion < 1 {
-		return nil, fault.New(fault.Corrupt, "%s is not a store's manifest; restore it, or remove the store and build it again from the logs", path)
-	}
-	if v.ManifestVersion > ManifestVersion {
-		return nil, fault.New(fault.Version, "%s has version %d, this program reads up to %d; use the program that wrote it, or a newer one", path, v.ManifestVersion, ManifestVersion)
-	}
-	m := new(Manifest)
-	if err := json.Unmarshal(b, m); err != nil {
-		return nil, fault.New(fault.Corrupt, "%s: %w; restore it, or remove the store and build it again from the logs", path, err)
-	}
-	if err := m.check(); err != nil {
-		return nil, fault.New(fault.Corrupt, "%s: %w; restore it, or remove the store and build it again from the logs", path, err)
-	}
-	return m, nil
-}
-
-func (m *Manifest) save(dir string) error {
-	b, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	return DiskError("the store's manifest", renameio.WriteFile(filepath.Join(dir, "manifest.json"), append(b, '\n'), 0o640))
 }

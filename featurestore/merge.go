@@ -46,7 +46,7 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 	for i, win := range merger.Windows() {
 		info.Windows[i].Start, info.Windows[i].End = win.Start, win.End
 	}
-	info.Partials = partials
+	info.Partials, info.Rules = partials, rowRules
 	info.Options = sources[0].Options
 	for i := range info.Missing {
 		info.Missing[i].Reason = missingReason(info.Missing[i].Column, sources)

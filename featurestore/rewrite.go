@@ -167,7 +167,7 @@ func (s *Store) rewriteMonth(ctx context.Context, info *MonthInfo, keep func(row
 			}
 		}
 	}
-	written.Notes, written.Options, written.Partials, written.Further = info.Notes, info.Options, info.Partials, info.Further
+	written.Notes, written.Options, written.Partials, written.Further, written.Rules = info.Notes, info.Options, info.Partials, info.Further, info.Rules
 	*info = *written
 	return true, nil
 }

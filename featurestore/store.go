@@ -233,9 +233,12 @@ func (s *Store) tidy(m *Manifest) error {
 		partials[src.Partial] = true
 		rejects[src.SHA256] = true
 	}
-	stray, _ := filepath.Glob(s.path(".manifest.json*"))
-	for _, path := range stray {
-		os.Remove(path)
+	stray, _ := filepath.Glob(s.path(".manifest*"))
+	contents, _ := filepath.Glob(s.path("manifest-*"))
+	for _, path := range append(stray, contents...) {
+		if filepath.Base(path) != m.content {
+			os.Remove(path)
+		}
 	}
 	for _, d := range []string{"months", "partials", "rejects"} {
 		entries, err := os.ReadDir(s.path(d))

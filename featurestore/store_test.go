@@ -397,22 +397,36 @@ func TestManifestIsChecked(t *testing.T) {
 	}
 	s.Close()
 	path := filepath.Join(home, "store", "manifest.json")
-	good, err := os.ReadFile(path)
+	short, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// As version 1 had it, all of it in one file.
+	plain, err := json.MarshalIndent(s.Manifest(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := strings.Replace(string(plain), `"manifest_version": 2`, `"manifest_version": 1`, 1)
 	for name, c := range map[string]struct {
+		good   string
 		change func(string) string
 		kind   fault.Kind
 	}{
-		"newer":      {func(s string) string { return strings.Replace(s, `"manifest_version": 1`, `"manifest_version": 2`, 1) }, fault.Version},
-		"cut":        {func(s string) string { return s[:len(s)/2] }, fault.Corrupt},
-		"not one":    {func(string) string { return "{}" }, fault.Corrupt},
-		"bad month":  {func(s string) string { return strings.Replace(s, "2024-07", "2024-77", 1) }, fault.Corrupt},
-		"no sum":     {func(s string) string { return strings.Replace(s, `"sha256": "`, `"sha256": "../`, 1) }, fault.Corrupt},
-		"wrong type": {func(s string) string { return strings.Replace(s, `"months": [`, `"months": 1, "x": [`, 1) }, fault.Corrupt},
+		"newer":           {string(short), func(s string) string { return strings.Replace(s, `"manifest_version": 2`, `"manifest_version": 3`, 1) }, fault.Version},
+		"cut":             {string(short), func(s string) string { return s[:len(s)/2] }, fault.Corrupt},
+		"another content": {string(short), func(s string) string { return strings.Replace(s, `"sha256": "`, `"sha256": "f`, 1) }, fault.Corrupt},
+		"content outside": {string(short), func(s string) string { return strings.Replace(s, `"content": "`, `"content": "../`, 1) }, fault.Corrupt},
+		"content gone": {string(short), func(s string) string {
+			return strings.Replace(s, `"content": "manifest-`, `"content": "manifest-0000000000000000.json.zst", "x": "`, 1)
+		}, fault.Corrupt},
+		"not one":       {one, func(string) string { return "{}" }, fault.Corrupt},
+		"1: newer":      {one, func(s string) string { return strings.Replace(s, `"manifest_version": 1`, `"manifest_version": 3`, 1) }, fault.Version},
+		"1: cut":        {one, func(s string) string { return s[:len(s)/2] }, fault.Corrupt},
+		"1: bad month":  {one, func(s string) string { return strings.Replace(s, "2024-07", "2024-77", 1) }, fault.Corrupt},
+		"1: no sum":     {one, func(s string) string { return strings.Replace(s, `"sha256": "`, `"sha256": "../`, 1) }, fault.Corrupt},
+		"1: wrong type": {one, func(s string) string { return strings.Replace(s, `"months": [`, `"months": 1, "x": [`, 1) }, fault.Corrupt},
 	} {
-		if err := os.WriteFile(path, []byte(c.change(string(good))), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(c.change(c.good)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range []OpenOptions{{}, {ReadOnly: true}} {
@@ -421,10 +435,16 @@ func TestManifestIsChecked(t *testing.T) {
 			}
 		}
 	}
-	if err := os.WriteFile(path, good, 0o600); err != nil {
-		t.Fatal(err)
+	for _, good := range []string{string(short), one} {
+		if err := os.WriteFile(path, []byte(good), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, home, OpenOptions{}) // the lock was let go of
+		if len(s.Months()) != 1 {
+			t.Error("the month is gone")
+		}
+		s.Close()
 	}
-	open(t, home, OpenOptions{}) // the lock was let go of
 }
 
 func TestDamagedMonth(t *testing.T) {
@@ -482,6 +502,7 @@ func TestEndBetweenManifestAndMove(t *testing.T) {
 		s.path("months", "2024-07.parquet.0123456789abcdef.new"), s.path("months", ".2024-07.parquet.new123"), s.path("months", "2023-01.parquet"),
 		s.path("partials", ".x.partial99"), s.PartialPath(PartialName(strings.Repeat("a", 64), "b", "c", "d")), s.path("partials", ".run-1"),
 		s.RejectsPath(strings.Repeat("a", 64), ".txt.gz"), s.path("rejects", ".rejects-1"), s.path(".manifest.json1"),
+		s.path(".manifest-0123456789abcdef.json.zst1"), s.path("manifest-0123456789abcdef.json.zst"),
 	}
 	kept := []string{s.path("months", "notes.txt"), s.path("rejects", "README"), s.path("partials", "README")}
 	for _, p := range append(slices.Clone(stray), kept...) {
