@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
@@ -52,22 +49,8 @@ func (e *echo) StreamScores(stream grpc.BidiStreamingServer[pb.StreamScoresReque
 
 func startEcho(b *testing.B, score *pb.IpScore) (client pb.ScoreServiceClient, rest string) {
 	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	g := grpc.NewServer()
-	e := &echo{score: score}
-	pb.RegisterScoreServiceServer(g, e)
-	go func() { _ = g.Serve(l) }()
-	b.Cleanup(g.Stop)
-	mux := runtime.NewServeMux(runtime.WithMarshalerOption(runtime.MIMEWildcard, restMarshaler))
-	if err := pb.RegisterScoreServiceHandlerServer(context.Background(), mux, e); err != nil {
-		b.Fatal(err)
-	}
-	h := httptest.NewServer(mux)
-	b.Cleanup(h.Close)
-	return dial(b, l.Addr().String()), h.URL
+	grpcAt, httpAt := (&echo{score: score}).serve(b)
+	return dial(b, grpcAt), "http://" + httpAt
 }
 
 func dial(b *testing.B, addr string) pb.ScoreServiceClient {

@@ -6,10 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"sluice/featurestore/columns"
 	"sluice/models/scorer"
@@ -17,136 +14,94 @@ import (
 	"sluice/serve/server/client"
 )
 
-// The benchmarks of this file hold the service against a bare echo of the same
-// messages. Both take turns of slice each, so that whatever else the machine
-// does falls on both; one iteration is one turn of each.
-const slice = 250 * time.Millisecond
+// load is the share of the echo's rate at which calls are sent where latency is
+// measured: one fixed rate for both sides of a comparison.
+const load = 0.6
 
-// side is one of those compared. Of all its turns the median counts: a turn in
-// which the machine stood still says nothing of the sides.
-type side struct {
-	call func() error // from several goroutines at a time
-
-	rates []float64 // calls a second, a turn
-	cpu   []float64 // processor time a call in seconds, client and server, a turn
-	p99   []float64 // of the latency in seconds, a turn
-}
-
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return v[len(v)/2]
-}
-
-// over is the median of the turns' ratios.
-func over(a, b []float64) float64 {
-	ratios := make([]float64, len(a))
-	for i := range a {
-		ratios[i] = a[i] / b[i]
-	}
-	return median(ratios)
-}
-
-// closed calls from n goroutines, each as soon as it has its answer.
-func (s *side) closed(b *testing.B, n int) {
-	begun, used := time.Now(), processorTime()
-	var calls atomic.Int64
-	var all sync.WaitGroup
-	for range n {
-		all.Go(func() {
-			for time.Since(begun) < slice {
-				if err := s.call(); err != nil {
-					b.Error(err)
-					return
-				}
-				calls.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	s.rates = append(s.rates, float64(calls.Load())/time.Since(begun).Seconds())
-	s.cpu = append(s.cpu, (processorTime()-used).Seconds()/float64(calls.Load()))
-}
-
-// open calls at a rate that does not wait for answers: call i is meant to be
-// sent at i/rate, and its latency counts from then, whenever one of the n
-// goroutines comes to it.
-func (s *side) open(b *testing.B, n int, rate float64) {
-	total := int(rate * slice.Seconds())
-	took := make([]time.Duration, total)
-	var next atomic.Int64
-	var all sync.WaitGroup
-	begun := time.Now()
-	for range n {
-		all.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= total {
-					return
-				}
-				meant := begun.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-				time.Sleep(time.Until(meant))
-				if err := s.call(); err != nil {
-					b.Error(err)
-					return
-				}
-				took[i] = time.Since(meant)
-			}
-		})
-	}
-	all.Wait()
-	slices.Sort(took)
-	s.p99 = append(s.p99, took[len(took)*99/100].Seconds())
-}
-
-// beside compares: calls a second with n callers, and the latency's 99th
-// percentile at half the echo's rate of the same turn, so that a machine that
-// slows down is not taken for one that is overloaded.
+// beside compares calls a second with n callers, and the processor's time and the
+// latency of a call, each sent as soon as the one before is answered.
 func beside(b *testing.B, n int, echo, ours *side) {
-	warm := side{call: echo.call}
-	warm.closed(b, n)
-	for turn := 0; b.Loop(); turn++ {
-		order := []*side{echo, ours}
-		if turn%2 == 1 {
-			slices.Reverse(order)
-		}
-		for _, s := range order {
-			s.closed(b, n)
-		}
-		rate := echo.rates[turn] / 2
-		for _, s := range order {
-			s.open(b, n, rate)
-		}
+	sides := []*side{echo, ours}
+	var closed blocks
+	warm(b, n, sides)
+	for b.Loop() {
+		closed.take(sides, func(s *side) *turn { return s.closed(b, n) })
 	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(median(echo.rates), "echo-calls/s")
-	b.ReportMetric(median(ours.rates), "calls/s")
-	b.ReportMetric(over(ours.rates, echo.rates), "of-echo")
-	if echo.cpu[0] > 0 {
-		b.ReportMetric(over(echo.cpu, ours.cpu), "of-echo-by-cpu")
-	}
-	b.ReportMetric(1e6*median(echo.p99), "echo-p99-µs")
-	b.ReportMetric(1e6*median(ours.p99), "p99-µs")
-	b.ReportMetric(over(ours.p99, echo.p99), "p99-of-echo")
+	closed = closed.calm()
+	reportRates(b, closed)
+	reportLatency(b, "p99-closed", closed)
 }
 
+// besideOpen compares the latency at a rate that waits for no answer as well.
+func besideOpen(b *testing.B, n int, echo, ours *side) {
+	sides := []*side{echo, ours}
+	var closed, open blocks
+	sent := load * warm(b, n, sides).sum(0).rate()
+	for b.Loop() {
+		closed.take(sides, func(s *side) *turn { return s.closed(b, n) })
+		open.take(sides, func(s *side) *turn { return s.open(b, n, sent) })
+	}
+	closed, open = closed.calm(), open.calm()
+	reportRates(b, closed)
+	reportLatency(b, "p99-closed", closed)
+	b.ReportMetric(sent, "open-calls/s")
+	reportLatency(b, "p99-open", open)
+}
+
+// warm gives every side two turns that don't count, but for the rate to send at.
+func warm(b *testing.B, n int, sides []*side) (k blocks) {
+	k.take(sides, func(s *side) *turn { return s.closed(b, n) })
+	return k
+}
+
+func reportRates(b *testing.B, k blocks) {
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(k.sum(1).rate(), "calls/s")
+	k.report(b, "of-echo", func(k blocks) float64 { return k.sum(1).rate() / k.sum(0).rate() })
+	if k.sum(0).cpu > 0 {
+		b.ReportMetric(k.sum(0).perCall()/k.sum(1).perCall(), "of-echo-by-cpu")
+	}
+}
+
+// reportLatency reports the 99th percentile of all calls together, and beside its
+// ratio the median of the blocks' own ratios, on which one moment in which the
+// machine stood still weighs less.
+func reportLatency(b *testing.B, name string, k blocks) {
+	b.ReportMetric(1e6*k.sum(0).p99(), name+"-echo-µs")
+	b.ReportMetric(1e6*k.sum(1).p99(), name+"-µs")
+	k.report(b, name+"-of-echo", func(k blocks) float64 { return k.sum(1).p99() / k.sum(0).p99() })
+	k.report(b, name+"-of-echo-by-block", func(k blocks) float64 {
+		ratios := make([]float64, len(k))
+		for i := range k {
+			ratios[i] = k[i][1].p99() / k[i][0].p99()
+		}
+		slices.Sort(ratios)
+		return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2
+	})
+	b.ReportMetric(100*k.others(), name+"-others-%")
+}
+
+// BenchmarkBesideEcho holds stored scores against messages of the same size that
+// a bare server echoes.
 func BenchmarkBesideEcho(b *testing.B) {
-	s := start(b, someLines(200))
+	service := startChild(b, "service")
 	q := &pb.GetIpScoreRequest{Name: "ips/192.0.2.77"}
-	score, err := s.client.GetIpScore(ctx, q)
+	score, err := dial(b, service.grpc).GetIpScore(ctx, q)
 	if err != nil {
 		b.Fatal(err)
 	}
-	bare, bareREST := startEcho(b, score)
-	unary := func(c pb.ScoreServiceClient) func() error {
-		return func() error {
+	bare := startEchoChild(b, score)
+	unary := func(p *child) *side {
+		c := dial(b, p.grpc)
+		return &side{pids: []int{p.pid}, call: func() error {
 			_, err := c.GetIpScore(ctx, q)
 			return err
-		}
+		}}
 	}
 	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-	rest := func(url string) func() error {
-		return func() error {
-			a, err := web.Get(url + "/v1/ips/192.0.2.77")
+	rest := func(p *child) *side {
+		return &side{pids: []int{p.pid}, call: func() error {
+			a, err := web.Get("http://" + p.http + "/v1/ips/192.0.2.77")
 			if err != nil {
 				return err
 			}
@@ -155,17 +110,13 @@ func BenchmarkBesideEcho(b *testing.B) {
 				return fmt.Errorf("HTTP %d, %w", a.StatusCode, err)
 			}
 			return nil
-		}
+		}}
 	}
 	for _, n := range []int{1, 16, 64} {
-		b.Run(fmt.Sprintf("grpc/callers=%d", n), func(b *testing.B) {
-			beside(b, n, &side{call: unary(bare)}, &side{call: unary(s.client)})
-		})
+		b.Run(fmt.Sprintf("grpc/callers=%d", n), func(b *testing.B) { besideOpen(b, n, unary(bare), unary(service)) })
 	}
 	for _, n := range []int{1, 16, 64} {
-		b.Run(fmt.Sprintf("rest/callers=%d", n), func(b *testing.B) {
-			beside(b, n, &side{call: rest(bareREST)}, &side{call: rest("http://" + s.HTTPAddr())})
-		})
+		b.Run(fmt.Sprintf("rest/callers=%d", n), func(b *testing.B) { beside(b, n, rest(bare), rest(service)) })
 	}
 }
 
@@ -173,22 +124,15 @@ func BenchmarkBesideEcho(b *testing.B) {
 // message and the prediction of 64 rows take.
 func BenchmarkBesideStream(b *testing.B) {
 	const rows = 64
-	m := benchScorer(b)
-	s := start(b, nil, func(c *Config) { c.Models = &oneModel{newFakeModels(), m} })
-	bare, _ := startEcho(b, nil)
 	values := rowValues(rows)
-	x := make([]float32, len(values))
-	for i := range x {
-		x[i] = float32(values[i])
-	}
-	through := func(c pb.ScoreServiceClient) func() error {
-		stream, err := c.StreamScores(ctx)
+	through := func(p *child) *side {
+		stream, err := dial(b, p.grpc).StreamScores(ctx)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = stream.CloseSend() })
 		q := &pb.StreamScoresRequest{FeatureNames: columns.Names(), Values: values}
-		return func() error {
+		return &side{pids: []int{p.pid}, call: func() error {
 			if err := stream.Send(q); err != nil {
 				return err
 			}
@@ -198,62 +142,73 @@ func BenchmarkBesideStream(b *testing.B) {
 				err = fmt.Errorf("answer %v", a)
 			}
 			return err
-		}
+		}}
 	}
-	echo, ours := &side{call: through(bare)}, &side{call: through(s.client)}
+	m := benchScorer(b)
+	x := make([]float32, len(values))
+	for i := range x {
+		x[i] = float32(values[i])
+	}
 	var scores []scorer.Score
 	predict := &side{call: func() error {
 		scores = m.AppendScores(scores[:0], x, rows, 1)
 		return nil
 	}}
-	order := []*side{echo, predict, ours}
+	sides := []*side{through(startEchoChild(b, &pb.IpScore{})), predict, through(startChild(b, "service", threadsEnv+"=1"))}
+	var all blocks
 	for b.Loop() {
-		for _, s := range order {
-			s.closed(b, 1)
-		}
-		slices.Reverse(order)
+		all.take(sides, func(s *side) *turn { return s.closed(b, 1) })
 	}
-	micros := func(s *side) float64 { return 1e6 / median(s.rates) }
-	ratios := make([]float64, len(ours.rates))
-	for i := range ratios {
-		ratios[i] = ours.rates[i] * (1/echo.rates[i] + 1/predict.rates[i])
-	}
+	all = all.calm()
+	micros := func(k blocks, i int) float64 { return 1e6 / k.sum(i).rate() }
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(micros(echo), "echo-µs")
-	b.ReportMetric(micros(predict), "predict-µs")
-	b.ReportMetric(micros(ours), "µs")
-	b.ReportMetric(rows*median(ours.rates), "rows/s")
-	b.ReportMetric(median(ratios), "of-both")
+	b.ReportMetric(micros(all, 0), "echo-µs")
+	b.ReportMetric(micros(all, 1), "predict-µs")
+	b.ReportMetric(micros(all, 2), "µs")
+	b.ReportMetric(rows*all.sum(2).rate(), "rows/s")
+	all.report(b, "of-both", func(k blocks) float64 { return (micros(k, 0) + micros(k, 1)) / micros(k, 2) })
+	b.ReportMetric(100*all.others(), "others-%")
 }
 
-// BenchmarkRowsEndToEnd sends messages of 1,000 rows with Sluice's client. The
+// BenchmarkBesideRows sends messages of 1,000 rows with Sluice's client and
+// tells how many rows a second are scored: the median of the blocks. The
 // processor's time, of client and service, tells what a machine that does
 // nothing else would reach.
-func BenchmarkRowsEndToEnd(b *testing.B) {
+func BenchmarkBesideRows(b *testing.B) {
 	const rows = 1000
 	q := &pb.ScoreRowsRequest{FeatureNames: columns.Names(), Values: rowValues(rows)}
-	for _, run := range [][2]int{{1, 1}, {1, 2}, {2, 1}, {4, 1}, {4, 2}} {
+	for _, run := range [][2]int{{1, 1}, {1, 2}} {
 		n, threads := run[0], run[1]
 		b.Run(fmt.Sprintf("callers=%d/threads=%d", n, threads), func(b *testing.B) {
-			s := start(b, nil, func(c *Config) { c.Models, c.Threads = &oneModel{newFakeModels(), benchScorer(b)}, threads })
-			c, err := client.New(s.GRPCAddr(), client.Options{})
+			p := startChild(b, "service", fmt.Sprintf("%s=%d", threadsEnv, threads))
+			c, err := client.New(p.grpc, client.Options{})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer c.Close()
-			ours := &side{call: func() error {
+			sides := []*side{{pids: []int{p.pid}, call: func() error {
 				_, err := c.ScoreRows(context.Background(), q)
 				return err
-			}}
+			}}}
+			var all blocks
 			for b.Loop() {
-				ours.closed(b, n)
+				all.take(sides, func(s *side) *turn { return s.closed(b, n) })
 			}
+			all = all.calm()
+			rates := make([]float64, len(all))
+			for i := range rates {
+				rates[i] = rows * all[i][0].rate()
+			}
+			slices.Sort(rates)
 			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(rows*median(ours.rates), "rows/s")
-			if perRow := median(ours.cpu) / rows; perRow > 0 {
+			b.ReportMetric(rates[len(rates)/2], "rows/s")
+			b.ReportMetric(rates[0], "rows/s-low")
+			b.ReportMetric(rates[len(rates)-1], "rows/s-high")
+			if perRow := all.sum(0).perCall() / rows; perRow > 0 {
 				b.ReportMetric(perRow*1e9, "cpu-ns/row")
 				b.ReportMetric(2/perRow, "rows/s-of-two-cores")
 			}
+			b.ReportMetric(100*all.others(), "others-%")
 		})
 	}
 }

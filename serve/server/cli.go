@@ -169,6 +169,7 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 		}
 	}
 	o.config.Events(Event{Config: &ConfigEvent{Protocol: "sluice-serve", ProtocolVersion: ProtocolVersion, Dir: o.config.Dir}})
+	relaxCollector()
 	s, err := New(ctx, o.config)
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
-//go:build !unix
+//go:build !linux
 
 package server
 
 import "time"
 
-func processorTime() time.Duration { return 0 }
+func processorTime(...int) time.Duration { return 0 }
+
+func machineTime() time.Duration { return 0 }
