@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 	"sluice/models/rules/bound"
 )
 
@@ -21,18 +22,83 @@ const (
 // folds is how many folds of addresses the target fit is validated on.
 const folds = 5
 
+// bar is what a rule's counts are held to.
+type bar struct {
+	aim aim.Aim
+	z   float64
+	neg int // rows labelled False
+}
+
+func newBar(a aim.Aim, d *data) bar {
+	return bar{aim: a, z: bound.Z(confidence), neg: len(d.labels) - d.pos}
+}
+
+// rate tells an upper bound of the false-positive rate from a lower one of the
+// precision.
+func (b bar) rate() bool { return b.aim.Kind() == aim.FalsePositiveRate }
+
+// may is a cheap test that no rule fails which holds: a bound is never on the
+// better side of the share itself.
+func (b bar) may(tp, n int) bool {
+	if b.rate() {
+		return float64(n-tp) <= b.aim.FalsePositiveRate*float64(b.neg)
+	}
+	return float64(tp) >= b.aim.Precision*float64(n)
+}
+
+// holds reports whether a rule that flags n rows, tp of them labelled True,
+// keeps the promise if its design effect is this.
+func (b bar) holds(tp, n int, effect float64) bool {
+	if b.rate() {
+		_, high := bound.Wilson(float64(n-tp)/effect, float64(b.neg)/effect, b.z)
+		return high <= b.aim.FalsePositiveRate
+	}
+	low, _ := bound.Wilson(float64(tp)/effect, float64(n)/effect, b.z)
+	return low >= b.aim.Precision
+}
+
+// kept is holds with the design effect of the rows themselves.
+func (b bar) kept(s bound.Sums) bool {
+	low, high := s.Interval(b.z)
+	if b.rate() {
+		return high <= b.aim.FalsePositiveRate
+	}
+	return low >= b.aim.Precision
+}
+
+// tally counts a row as the bound needs it: hits among flagged rows, or flags
+// among rows labelled False.
+func (b bar) tally(c *bound.Counter, group int, label, flag bool) {
+	switch {
+	case b.rate() && !label:
+		c.Add(group, flag, 1)
+	case !b.rate() && flag:
+		c.Add(group, label, 1)
+	}
+}
+
+// sums are the tallies of a rule's flags.
+func (d *data) sums(b bar, c candidate) bound.Sums {
+	counter := bound.NewCounter(d.clusters)
+	for i, y := range d.labels {
+		b.tally(counter, d.groups[i], y, d.flags(c, int32(i)))
+	}
+	return counter.Sums
+}
+
 // atTarget finds the rule of greatest recall whose precision has a lower bound
-// >= target; ok is false where there is none.
+// >= the target, or whose false-positive rate has an upper bound <= the limit;
+// ok is false where there is none.
 //
-// The bound needs the design effect of each rule's own flagged rows, which no
-// sum over a quadrant gives. The search therefore assumes one design effect
-// for all rules, 1 at first, and checks the winner with its own. Of millions
-// of rules, moreover, some look good by chance: rules found with the same
-// assumption without a fold must hold the target on that fold's rows, all
-// folds counted together, as the scores behind a model's threshold must. Where
-// either check fails the search is repeated with a stricter assumption.
-func (d *data) atTarget(ctx context.Context, target float64) (best candidate, ok bool, err error) {
-	z := bound.Z(confidence)
+// The bound needs the design effect of each rule's own rows, which no sum over
+// a quadrant gives. The search therefore assumes one design effect for all
+// rules, 1 at first, and checks the winner with its own. Of millions of rules,
+// moreover, some look good by chance: rules found with the same assumption
+// without a fold must hold the promise on that fold's rows, all folds counted
+// together, as the scores behind a model's threshold must. Where either check
+// fails the search is repeated with a stricter assumption.
+func (d *data) atTarget(ctx context.Context, a aim.Aim, _ int) (best candidate, ok bool, err error) {
+	b := newBar(a, d)
 	all := newGrid(d)
 	var parts [folds]*data
 	var grids [folds]*grid
@@ -45,29 +111,29 @@ func (d *data) atTarget(ctx context.Context, target float64) (best candidate, ok
 		if err := ctx.Err(); err != nil {
 			return candidate{}, false, fault.As(fault.Interrupted, err)
 		}
-		best, ok := d.atEffect(all, target, effect)
+		best, ok := d.atEffect(all, a, effect)
 		if !ok {
 			return candidate{}, false, nil
 		}
 		next := effect * effectStep
-		if sums, _ := d.count(best); sums.Lower(z) < target {
+		if sums := d.sums(b, best); !b.kept(sums) {
 			effect = max(next, sums.DesignEffect())
 			continue
 		}
 		held := bound.NewCounter(d.clusters)
 		for f, part := range parts {
-			c, ok := part.atEffect(grids[f], target, effect)
-			if !ok {
-				continue
+			c, ok := part.atEffect(grids[f], a, effect)
+			r := Rule{Abstains: true}
+			if ok {
+				r = part.spell(c)
 			}
-			r := part.spell(c)
 			for i, y := range d.labels {
-				if d.fold[i] == uint8(f) && r.Flag(d.x[0][i], d.x[1][i]) {
-					held.Add(d.groups[i], y, 1)
+				if d.fold[i] == uint8(f) {
+					b.tally(held, d.groups[i], y, r.Flag(d.x[0][i], d.x[1][i]))
 				}
 			}
 		}
-		if held.Lower(z) >= target {
+		if b.kept(held.Sums) {
 			return best, true, nil
 		}
 		effect = next
@@ -75,10 +141,10 @@ func (d *data) atTarget(ctx context.Context, target float64) (best candidate, ok
 	return candidate{}, false, nil
 }
 
-// atEffect is the rule of greatest recall whose bound reaches the target if
-// every rule had this design effect.
-func (d *data) atEffect(g *grid, target, effect float64) (candidate, bool) {
-	s := &search{target: target, z: bound.Z(confidence), effect: effect}
+// atEffect is the rule of greatest recall that keeps the promise if every rule
+// had this design effect.
+func (d *data) atEffect(g *grid, a aim.Aim, effect float64) (candidate, bool) {
+	s := &search{bar: newBar(a, d), effect: effect}
 	g.search(s)
 	if s.found {
 		d.refine(s)
@@ -88,10 +154,11 @@ func (d *data) atEffect(g *grid, target, effect float64) (candidate, bool) {
 
 // search keeps the best feasible rule seen.
 type search struct {
-	target, z, effect float64
-	found             bool
-	best              candidate
-	tp, n             int
+	bar
+	effect float64
+	found  bool
+	best   candidate
+	tp, n  int
 }
 
 // offer takes a rule that flags n rows, tp of them labelled True.
@@ -99,11 +166,7 @@ func (s *search) offer(c candidate, tp, n int) bool {
 	if tp == 0 || s.found && (tp < s.tp || tp == s.tp && n >= s.n) {
 		return false
 	}
-	// The bound is never above the share itself: a cheap first test.
-	if float64(tp) < s.target*float64(n) {
-		return false
-	}
-	if low, _ := bound.Wilson(float64(tp)/s.effect, float64(n)/s.effect, s.z); low < s.target {
+	if !s.may(tp, n) || !s.holds(tp, n, s.effect) {
 		return false
 	}
 	s.found, s.best, s.tp, s.n = true, c, tp, n

@@ -22,50 +22,62 @@ func (d *data) bestF1(ctx context.Context, threads int) (candidate, error) {
 	if len(d.distinct[0]) == 0 || len(d.distinct[1]) == 0 {
 		return candidate{}, fault.New(fault.Invalid, "rules: request_count or response_size_mean is missing in every training row: want logs that have both")
 	}
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	combos := combinations()
 	num, den := int64(0), int64(1)
 	var best candidate
 	for step := 0; ; step++ {
-		type answer struct {
-			c     candidate
-			value int64
-		}
-		answers := make([]answer, len(combos))
-		gate := make(chan struct{}, threads)
-		var wg sync.WaitGroup
-		for i, c := range combos {
-			wg.Go(func() {
-				gate <- struct{}{}
-				defer func() { <-gate }()
-				if ctx.Err() != nil {
-					return
-				}
-				k, v := d.bestQuadrant(c, 2*den-num, -num)
-				answers[i] = answer{candidate{c, k}, v - num*int64(d.pos)}
-			})
-		}
-		wg.Wait()
-		if err := ctx.Err(); err != nil {
-			return best, fault.As(fault.Interrupted, err)
-		}
-		top := answers[0]
-		for _, a := range answers[1:] {
-			if a.value > top.value {
-				top = a
-			}
+		c, value, err := d.heaviest(ctx, threads, 2*den-num, -num)
+		if err != nil {
+			return best, err
 		}
 		// In the first step any rule with a true positive is better than
 		// none, so a rule is always found.
-		if step > 0 && top.value <= 0 {
+		if step > 0 && value-num*int64(d.pos) <= 0 {
 			return best, nil
 		}
-		best = top.c
+		best = c
 		_, fit := d.count(best)
 		num, den = 2*int64(fit.TP), 2*int64(fit.TP)+int64(fit.FP)+int64(fit.FN)
 	}
+}
+
+// heaviest is the rule of the greatest sum of weights of flagged rows, wPos for
+// a row labelled True and wNeg for one labelled False, among all pairs of
+// thresholds in all eight combinations; among equals the first combination's.
+// Both columns have values.
+func (d *data) heaviest(ctx context.Context, threads int, wPos, wNeg int64) (candidate, int64, error) {
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	type answer struct {
+		c     candidate
+		value int64
+	}
+	combos := combinations()
+	answers := make([]answer, len(combos))
+	gate := make(chan struct{}, threads)
+	var wg sync.WaitGroup
+	for i, c := range combos {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			if ctx.Err() != nil {
+				return
+			}
+			k, v := d.bestQuadrant(c, wPos, wNeg)
+			answers[i] = answer{candidate{c, k}, v}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return candidate{}, 0, fault.As(fault.Interrupted, err)
+	}
+	top := answers[0]
+	for _, a := range answers[1:] {
+		if a.value > top.value {
+			top = a
+		}
+	}
+	return top.c, top.value, nil
 }
 
 // bestQuadrant maximises the sum of weights of flagged rows, wPos for a row

@@ -7,6 +7,7 @@ import (
 
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 	"sluice/models/rules/bound"
 )
 
@@ -16,7 +17,7 @@ const confidence = 0.90
 
 // Options steer a fit.
 type Options struct {
-	Target  float64 // precision, in (0, 1); 0 means 0.8
+	Aim     aim.Aim // the zero aim is a precision of 0.8
 	Threads int     // 0 means all processors; the result does not depend on it
 }
 
@@ -25,38 +26,47 @@ type Options struct {
 // numbers. It needs rows of both classes.
 //
 // The rule of best F1 is exact: no pair of thresholds in any of the eight
-// combinations has a greater F1 on these rows. The rule at the target is the
-// one of greatest recall whose precision has a lower bound >= the target, on
-// all rows and, found anew without each fold of addresses, on the folds; it is
-// searched over up to gridSize thresholds a column (all of them where there
-// are no more) and then refined by exact sweeps of one threshold at a time.
+// combinations has a greater F1 on these rows. The rule at the target serves
+// the aim. For a precision, or a false-positive rate, it is the one of greatest
+// recall whose precision has a lower bound >= the target, or whose
+// false-positive rate has an upper bound <= the limit, on all rows and, found
+// anew without each fold of addresses, on the folds; it is searched over up to
+// gridSize thresholds a column (all of them where there are no more) and then
+// refined by exact sweeps of one threshold at a time. For costs it is the
+// cheapest, exactly; rules found without each fold must be cheaper on the folds
+// than flagging nothing.
 func Train(ctx context.Context, requestCount, sizeMean []float64, labels []bool, groups []int, opt Options) (Set, error) {
 	n := len(labels)
 	if len(requestCount) != n || len(sizeMean) != n || len(groups) != n {
 		return Set{}, fault.New(fault.Invalid, "rules: %d labels, %d and %d values, %d groups: want equal lengths", n, len(requestCount), len(sizeMean), len(groups))
 	}
-	if opt.Target == 0 {
-		opt.Target = 0.8
-	}
-	if !(opt.Target > 0 && opt.Target < 1) {
-		return Set{}, fault.Field(fault.Invalid, "target-precision", "target precision %v: want a number between 0 and 1, as in 0.8", opt.Target)
+	opt.Aim = opt.Aim.OrDefault()
+	if err := opt.Aim.Check(); err != nil {
+		return Set{}, err
 	}
 	d := newData(requestCount, sizeMean, labels, groups)
 	if d.pos == 0 || d.pos == n {
 		return Set{}, fault.New(fault.Invalid, "rules: %d of %d rows are labelled True: want rows of both classes", d.pos, n)
 	}
-	s := Set{SchemaVersion: SchemaVersion, Verdict: "abusive", Target: opt.Target, Rows: n, IPs: d.clusters}
+	s := Set{SchemaVersion: SchemaVersion, Verdict: "abusive", Aim: opt.Aim, Rows: n, IPs: d.clusters}
 	best, err := d.bestF1(ctx, opt.Threads)
 	if err != nil {
 		return Set{}, err
 	}
 	s.BestF1 = d.rule(best)
-	at, ok, err := d.atTarget(ctx, opt.Target)
+	search := d.atTarget
+	if opt.Aim.Kind() == aim.Cost {
+		search = d.leastCost
+	}
+	at, ok, err := search(ctx, opt.Aim, opt.Threads)
 	if err != nil {
 		return Set{}, err
 	}
 	if ok {
 		s.AtTarget = d.rule(at)
+		if b := newBar(opt.Aim, d); b.rate() {
+			_, s.AtTarget.Fit.FalsePositiveUpper = d.sums(b, at).Interval(b.z)
+		}
 	} else {
 		s.AtTarget = Rule{Abstains: true, Fit: Fit{TN: n - d.pos, FN: d.pos}}
 	}

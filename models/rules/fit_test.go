@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 	"sluice/models/rules/bound"
 
 	"pgregory.net/rapid"
@@ -66,7 +67,7 @@ func TestTrainAgreesWithBruteForce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, y, labels, groups := drawRows(t)
 		target := rapid.Float64Range(0.2, 0.9).Draw(t, "target")
-		s, err := Train(context.Background(), x, y, labels, groups, Options{Target: target})
+		s, err := Train(context.Background(), x, y, labels, groups, Options{Aim: aim.AtPrecision(target)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +75,7 @@ func TestTrainAgreesWithBruteForce(t *testing.T) {
 		var bestF1 float64
 		bestTP, found := 0, false
 		d := newData(x, y, labels, groups)
-		at, ok := d.atEffect(newGrid(d), target, 1)
+		at, ok := d.atEffect(newGrid(d), aim.AtPrecision(target), 1)
 		brute(x, y, labels, func(r Rule, f Fit) {
 			bestF1 = max(bestF1, f.F1())
 			if low, _ := bound.Wilson(float64(f.TP), float64(f.TP+f.FP), z); f.TP > 0 && low >= target {
@@ -233,7 +234,7 @@ func TestTrainRefuses(t *testing.T) {
 	if _, err := Train(ctx, x[1:], y, labels, groups, Options{}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("short column: %v", err)
 	}
-	if _, err := Train(ctx, x, y, labels, groups, Options{Target: 80}); !fault.Is(err, fault.Invalid) {
+	if _, err := Train(ctx, x, y, labels, groups, Options{Aim: aim.AtPrecision(80)}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("target 80: %v", err)
 	}
 	nan := make([]float64, 50)

@@ -10,6 +10,7 @@ import (
 
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 )
 
 // Op is the side of a threshold that satisfies a condition.
@@ -56,7 +57,7 @@ type Rule struct {
 	RequestCount     Condition `json:"request_count"`
 	ResponseSizeMean Condition `json:"response_size_mean"`
 	Combine          Combine   `json:"combine"`
-	Abstains         bool      `json:"abstains"` // no rule reached the target
+	Abstains         bool      `json:"abstains"` // no rule served the aim
 	Fit              Fit       `json:"fit"`
 }
 
@@ -69,6 +70,9 @@ type Fit struct {
 	// PrecisionLower is the lower 90 % bound of the precision, clustered by
 	// IP; 0 where nothing is flagged.
 	PrecisionLower float64 `json:"precision_lower_90"`
+	// FalsePositiveUpper is the upper 90 % bound of the false-positive rate,
+	// clustered by IP, of a rule fitted for one.
+	FalsePositiveUpper float64 `json:"false_positive_rate_upper_90,omitempty"`
 }
 
 // F1 is 2 tp / (2 tp + fp + fn); 0 where that is undefined.
@@ -117,13 +121,13 @@ const SchemaVersion = 1
 
 // Set is the content of rules.json: the same two columns fitted twice.
 type Set struct {
-	SchemaVersion int     `json:"schema_version"`
-	Verdict       string  `json:"verdict"` // what a flagged row is called
-	Target        float64 `json:"target_precision"`
-	Rows          int     `json:"rows"`
-	IPs           int     `json:"ips"`
-	BestF1        Rule    `json:"best_f1"`
-	AtTarget      Rule    `json:"at_target"`
+	SchemaVersion int    `json:"schema_version"`
+	Verdict       string `json:"verdict"` // what a flagged row is called
+	aim.Aim              // what AtTarget was fitted for
+	Rows          int    `json:"rows"`
+	IPs           int    `json:"ips"`
+	BestF1        Rule   `json:"best_f1"`
+	AtTarget      Rule   `json:"at_target"`
 }
 
 // MarshalIndent is rules.json: indented, ending in a newline, the same bytes

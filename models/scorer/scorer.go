@@ -13,14 +13,15 @@ import (
 	"sluice/models/calibration"
 	"sluice/models/ensemble"
 	"sluice/models/registry"
+	"sluice/models/rules/aim"
 	"sluice/models/xgboost"
 )
 
 // Verdict is what the operating point says of a row.
 type Verdict string
 
-// The verdicts. Abstain is every row's where no threshold held the target
-// precision on the training months.
+// The verdicts. Abstain is every row's where no threshold served the aim on the
+// training months.
 const (
 	Abusive    Verdict = "abusive"
 	NotAbusive Verdict = "not_abusive"
@@ -59,7 +60,7 @@ func NewSchema(names []string, op OperatingPoint) Schema {
 // OperatingPoint is where a raw probability becomes a verdict.
 type OperatingPoint struct {
 	Threshold *float64 `json:"threshold"` // on the raw probability; null: the model abstains
-	Target    float64  `json:"target_precision"`
+	aim.Aim            // what it was chosen for; the default has target_precision
 	ChosenOn  string   `json:"chosen_on"`
 }
 

@@ -16,6 +16,7 @@ import (
 	"sluice/models/calibration"
 	"sluice/models/ensemble"
 	"sluice/models/registry"
+	"sluice/models/rules/aim"
 	"sluice/models/xgboost"
 )
 
@@ -41,7 +42,7 @@ func ptr(f float64) *float64 { return &f }
 func newScorer(t testing.TB, threshold *float64) *Scorer {
 	t.Helper()
 	names := columns.Names()
-	s, err := New("2024-07-0123456789ab", stump(names), NewSchema(names, OperatingPoint{Threshold: threshold, Target: 0.8}), &calibration.Calibrator{})
+	s, err := New("2024-07-0123456789ab", stump(names), NewSchema(names, OperatingPoint{Threshold: threshold, Aim: aim.AtPrecision(0.8)}), &calibration.Calibrator{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"sluice/models/drift"
 	"sluice/models/ensemble"
 	"sluice/models/registry"
+	"sluice/models/rules/aim"
 	"sluice/models/scorer"
 	"sluice/models/xgboost"
 	pb "sluice/proto/sluice/v1"
@@ -72,7 +73,7 @@ func versionFiles(t testing.TB, name string, value float32) map[string][]byte {
 		t.Fatal(err)
 	}
 	columnNames := columns.Names()
-	schema := scorer.NewSchema(columnNames, scorer.OperatingPoint{Target: 0.8, ChosenOn: "nothing"})
+	schema := scorer.NewSchema(columnNames, scorer.OperatingPoint{Aim: aim.AtPrecision(0.8), ChosenOn: "nothing"})
 	calibrated := []byte(`{"schema_version":1,"kind":"platt","rows":100,"reason":"few rows","slope":1,"intercept":0}`)
 	cal, err := calibration.Parse(calibrated)
 	if err != nil {

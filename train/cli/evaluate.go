@@ -49,7 +49,7 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 	columns := fs.String("columns", "twelve", "`COLUMNS` of the models trained: twelve, behaviour, or names")
 	params := fs.String("params", "", "JSON `FILE` of XGBoost parameters of the models trained")
 	seed := fs.Int64("seed", 0, "`N` that draws start from")
-	target := fs.Float64("target-precision", 0.8, "precision that the operating point must hold, in (0, 1)")
+	aims := declareAim(fs)
 	tune := fs.Bool("tune", false, "search the parameters of each split within its training months")
 	review := fs.Bool("review", false, "three sets of columns, tuned and untuned, other label definitions and delays for each split")
 	countryDB := fs.String("country-db", "", "MaxMind `FILE` with countries, for figures by country")
@@ -73,16 +73,18 @@ func setupEvaluate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 			return fault.New(fault.Usage, "--grid, --backtest and --train are three ways to split months; give one")
 		case len(ms) == 0 && *backtest == 0:
 			return fault.Field(fault.Usage, "months", "evaluate needs --months; see train evaluate --help")
-		case ways == 0 && (*params != "" || *tune || *review || flagGiven(fs, "columns") || *trainDir != ""):
-			return fault.New(fault.Usage, "--params, --columns, --tune, --review and --train-dir are for --grid, --backtest and --train, which train; a version has its own")
+		case ways == 0 && (*params != "" || *tune || *review || aims.given() || flagGiven(fs, "columns") || *trainDir != ""):
+			return fault.New(fault.Usage, "--params, --columns, --tune, --review, --train-dir and what a threshold aims at are for --grid, --backtest and --train, which train; a version has its own")
 		case *trainDir != "" && len(train.values) == 0:
 			return fault.Field(fault.Usage, "train-dir", "--train-dir needs --train, the months of it to train on")
 		case *grid && (*tune || *review):
 			return fault.Field(fault.Usage, "grid", "--tune and --review go with --backtest and --train; the grid is trained as given")
-		case !(*target > 0 && *target < 1):
-			return fault.Field(fault.Usage, "target-precision", "--target-precision %v: want a share between 0 and 1, as in 0.8", *target)
 		}
-		c := pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads), Seed: *seed, Tune: *tune, Review: *review, CountryDB: *countryDB, TargetPrecision: *target}
+		point, err := aims.aim()
+		if err != nil {
+			return err
+		}
+		c := pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads), Seed: *seed, Tune: *tune, Review: *review, CountryDB: *countryDB, Aim: point}
 		if c.Labels, err = expandGlobs("labels", labels.values); err != nil {
 			return err
 		}

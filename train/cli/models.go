@@ -16,6 +16,7 @@ import (
 
 	"sluice/featurestore/fault"
 	"sluice/models/registry"
+	"sluice/models/rules/aim"
 	"sluice/train/evaluation"
 	"sluice/train/pipeline"
 	"sluice/train/report"
@@ -100,7 +101,12 @@ func setupCompare(fs *flag.FlagSet) func(context.Context, *env, []string) error 
 			}
 		}
 		rows := compareRows(evals[0].Main(), evals[1].Main())
-		e.events.result(map[string]any{"versions": args, "figures": rows}, func(w io.Writer) {
+		result := map[string]any{"versions": args, "figures": rows}
+		aims := [2]aim.Aim{evals[0].Aim(), evals[1].Aim()}
+		if aims[0] != aims[1] {
+			result["aims"] = aims
+		}
+		e.events.result(result, func(w io.Writer) {
 			fmt.Fprintf(w, "%-34s %22s %22s %10s\n", "", args[0], args[1], "difference")
 			for _, f := range rows {
 				diff := "-"
@@ -115,6 +121,9 @@ func setupCompare(fs *flag.FlagSet) func(context.Context, *env, []string) error 
 				fmt.Fprint(w, ": different rows, so a difference may be the months' and not the models'")
 			}
 			fmt.Fprintln(w)
+			if aims[0] != aims[1] {
+				fmt.Fprintf(w, "operating points chosen for %s and for %s: what they flag differs for that alone\n", aims[0].Words(), aims[1].Words())
+			}
 		})
 		return nil
 	}

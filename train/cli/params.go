@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 	"sluice/train/evaluation"
 	"sluice/train/gbtree"
 	"sluice/train/pipeline"
@@ -51,11 +52,10 @@ func readParams(path string) (gbtree.Params, int, error) {
 	return p, rounds, err
 }
 
-// readGates reads the gates over the usual ones; min_precision is the target
-// unless the file says otherwise.
-func readGates(path string, target float64) (evaluation.GateConfig, error) {
-	g := evaluation.DefaultGates()
-	g.MinPrecision = target
+// readGates reads the gates over the usual ones, which ask of the test months
+// what the operating point was chosen for.
+func readGates(path string, point aim.Aim) (evaluation.GateConfig, error) {
+	g := evaluation.DefaultGates().For(point)
 	if path == "" {
 		return g, nil
 	}

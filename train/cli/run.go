@@ -42,6 +42,8 @@ With --demo the three months are simulated, in a home of their own
 		example: `train run --demo
 train run --logs 'access-*.log.gz' --labels 'blacklist-*.txt' --train 2024-06,2024-07 --test 2024-08
 train run --logs access.log --labels checks.jsonl --train 2024-07 --test 2024-08 --attacks attacks.csv
+train run --train last-2 --max-false-positive-rate 0.01 --labels 'blacklist-*.txt'
+train run --train last-2 --cost-false-positive 20 --cost-false-negative 1 --labels 'blacklist-*.txt'
 train run --train last-2 --review --grid --backtest --labels 'blacklist-*.txt'
 train run --config monthly.yaml --dry-run`,
 		setup: setupRun,
@@ -102,7 +104,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	tune := fs.Bool("tune", false, "search the parameters by cross-validation grouped by IP within the training months")
 	gates := fs.String("gates", "", "YAML `FILE` of what a version must reach: min_precision, precision_bound, not_worse_than_rules, max_psi, …")
 	seed := fs.Int64("seed", 0, "`N` that every draw starts from")
-	target := fs.Float64("target-precision", 0.8, "precision that the operating point must hold, in (0, 1)")
+	aims := declareAim(fs)
 	backtest := fs.Bool("backtest", false, "add every other labelled month of the store to the report, each measured by a model of the months before it")
 	withGrid := fs.Bool("grid", false, "add the published study's splits to the report")
 	review := fs.Bool("review", false, "answer a sceptical reader in the report: three sets of columns, tuned and untuned, other label definitions and delays")
@@ -114,18 +116,18 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "run takes no %q; see train run --help", args[0])
 		}
-		if !(*target > 0 && *target < 1) {
-			return fault.Field(fault.Usage, "target-precision", "--target-precision %v: want a share between 0 and 1, as in 0.8", *target)
+		point, err := aims.aim()
+		if err != nil {
+			return err
 		}
-		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, TargetPrecision: *target, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Review: *review, CountryDB: *countryDB, Who: who(), World: featurestore.Real}
+		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, Aim: point, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Review: *review, CountryDB: *countryDB, Who: who(), World: featurestore.Real}
 		if *simulated {
 			c.World = featurestore.Simulated
 		}
-		var err error
 		if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
 			return err
 		}
-		if c.Gates, err = readGates(*gates, *target); err != nil {
+		if c.Gates, err = readGates(*gates, point); err != nil {
 			return err
 		}
 		if c.Columns, err = parseColumns(*columns); err != nil {
@@ -168,7 +170,11 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		}
 		e.events.result(res, func(w io.Writer) { printRun(w, e, res) })
 		if res.Gate != nil && !res.Gate.Passed && !*demo {
-			return fault.New(fault.HeldBack, "version %s was held back: %s. Everything is written, the champion stays; read %s", res.Version, strings.TrimRight(strings.Join(res.Gate.Failed, "; "), "."), res.Report)
+			why := make([]string, len(res.Gate.Failed))
+			for i, f := range res.Gate.Failed {
+				why[i] = strings.TrimRight(f, ".")
+			}
+			return fault.New(fault.HeldBack, "version %s was held back: %s. Everything is written, the champion stays; read %s", res.Version, strings.Join(why, "; "), res.Report)
 		}
 		return nil
 	}

@@ -36,6 +36,8 @@ func TestScript(t *testing.T) {
 			"sameas":      sameTrees,
 			"exits":       exits,
 			"heldversion": heldVersion,
+			"champion":    champion,
+			"lastversion": lastVersion,
 			"anaddress":   anAddress,
 		},
 	})
@@ -144,6 +146,28 @@ func heldVersion(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("no version is held back")
+}
+
+// champion sets CHAMPION to the version in service in home.
+func champion(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs("home/registry/champion"))
+	ts.Check(err)
+	ts.Setenv("CHAMPION", strings.TrimSpace(string(b)))
+}
+
+// lastVersion sets LAST to the version in home that was written last.
+func lastVersion(ts *testscript.TestScript, neg bool, args []string) {
+	dirs, err := filepath.Glob(ts.MkAbs("home/registry/2*/manifest.json"))
+	ts.Check(err)
+	var last time.Time
+	for _, d := range dirs {
+		fi, err := os.Stat(d)
+		ts.Check(err)
+		if fi.ModTime().After(last) {
+			last = fi.ModTime()
+			ts.Setenv("LAST", filepath.Base(filepath.Dir(d)))
+		}
+	}
 }
 
 // anAddress sets IP to the address of the feed's first line.

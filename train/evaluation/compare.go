@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"sluice/models/rules/aim"
 )
 
 // Verdict is the answer to "is the model better?".
@@ -24,7 +26,7 @@ const (
 // on the same rows.
 type Paired struct {
 	With       string   `json:"with"`
-	Figure     string   `json:"figure"` // what decides: recall of True
+	Figure     string   `json:"figure"` // what decides: recall of True, or with costs what is saved
 	Model      Float    `json:"model"`
 	Other      Float    `json:"other"`
 	Difference Interval `json:"difference"`           // model - other, paired bootstrap by IP
@@ -80,20 +82,28 @@ func binomialTwoSided(a, b int) float64 {
 	return min(1, 2*tail)
 }
 
-// decide fills the verdict and its plain sentence from the difference.
-func (p *Paired) decide(level float64) {
+// told fills the verdict from the interval of the difference; false where there
+// is none.
+func (p *Paired) told() bool {
 	d := p.Difference
+	p.Verdict = NotDistinguishable
 	switch {
 	case !d.Estimate.Defined() || !d.Low.Defined():
-		p.Verdict = NotDistinguishable
-		p.Sentence = fmt.Sprintf("The model can't be compared with %s: recall is undefined, as no row is labelled True.", p.With)
-		return
+		return false
 	case d.Low > 0:
 		p.Verdict = Better
 	case d.High < 0:
 		p.Verdict = Worse
-	default:
-		p.Verdict = NotDistinguishable
+	}
+	return true
+}
+
+// decide fills the verdict and its plain sentence from the difference.
+func (p *Paired) decide(level float64) {
+	d := p.Difference
+	if !p.told() {
+		p.Sentence = fmt.Sprintf("The model can't be compared with %s: recall is undefined, as no row is labelled True.", p.With)
+		return
 	}
 	p.Sentence = fmt.Sprintf("The model is %s %s: recall %s against %s, a difference of %s (%.0f %% interval %s to %s).",
 		p.Verdict.Words(), p.With, percent(float64(p.Model)), percent(float64(p.Other)),
@@ -143,21 +153,31 @@ func points(d Float) string {
 // decideF1 is decide for two flags that were both tuned for the best F1.
 func (p *Paired) decideF1(level float64) {
 	d := p.Difference
-	switch {
-	case !d.Estimate.Defined() || !d.Low.Defined():
-		p.Verdict = NotDistinguishable
+	if !p.told() {
 		p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model can't be compared with %s: F1 is undefined.", p.With)
 		return
-	case d.Low > 0:
-		p.Verdict = Better
-	case d.High < 0:
-		p.Verdict = Worse
-	default:
-		p.Verdict = NotDistinguishable
 	}
 	p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model is %s %s: F1 %.3f against %.3f, a difference of %+.3f (%.0f %% interval %+.3f to %+.3f).",
 		p.Verdict.Words(), p.With, float64(p.Model), float64(p.Other), float64(d.Estimate), level*100, float64(d.Low), float64(d.High))
 }
+
+// decideCost is decide for what flagging saves at the costs that the threshold
+// was chosen for. Flagging nothing saves nothing and is an answer like any.
+func (p *Paired) decideCost(level float64, abstains bool) {
+	if !p.told() {
+		p.Sentence = fmt.Sprintf("The model can't be compared with %s: what it saves is undefined, as no row is labelled True.", p.With)
+		return
+	}
+	d := p.Difference
+	p.Sentence = fmt.Sprintf("The model is %s %s: it saves %s of what flagging nothing costs, against %s, a difference of %s (%.0f %% interval %s to %s).",
+		p.Verdict.Words(), p.With, signedPercent(p.Model), signedPercent(p.Other), points(d.Estimate), level*100, points(d.Low), points(d.High))
+	if abstains {
+		p.Sentence = "The model abstains and flags nothing. " + p.Sentence
+	}
+}
+
+// signedPercent is percent with a minus sign that reads as one.
+func signedPercent(x Float) string { return strings.Replace(percent(float64(x)), "-", "−", 1) }
 
 // Words joins a verdict to its rival: "better than".
 func (v Verdict) Words() string {
@@ -174,17 +194,17 @@ func (v Verdict) Words() string {
 
 // abstentions makes the comparison of recalls one of words where the rival, or
 // the model, flags nothing at all.
-func (p *Paired) abstentions(model, other bool) {
+func (p *Paired) abstentions(a aim.Aim, model, other bool) {
 	switch {
 	case model && other:
 		p.Verdict = NoContest
-		p.Sentence = fmt.Sprintf("Neither the model nor %s reaches the target precision: both abstain and flag nothing.", p.With)
+		p.Sentence = fmt.Sprintf("Neither the model nor %s %s: both abstain and flag nothing.", p.With, a.Reaches())
 	case model:
 		p.Sentence = "The model abstains and flags nothing. " + p.Sentence
 	case other:
 		// A recall of 0 was chosen, not reached: to be above it proves nothing.
 		p.Verdict = NoContest
-		p.Sentence = fmt.Sprintf("No setting of %s reaches the target precision on the training months, so they flag nothing and their recall can't be compared; the model's is %s.", p.With, percent(float64(p.Model)))
+		p.Sentence = fmt.Sprintf("No setting of %s %s on the training months, so they flag nothing and their recall can't be compared; the model's is %s.", p.With, a.Reaches(), percent(float64(p.Model)))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 	"sluice/models/rules/bound"
 )
 
@@ -31,9 +32,9 @@ type Input struct {
 	BestF1    *OperatingChoice // the threshold of best F1, chosen on the same rows; nil for none
 
 	// RulesAtHalf and RulesOperating are the flags of the rules fitted for the
-	// best F1 and for the target precision; nil where there are no rules.
+	// best F1 and for the aim; nil where there are no rules.
 	RulesAtHalf, RulesOperating []bool
-	RulesAbstain                bool // no rule reached the target
+	RulesAbstain                bool // no rule served the aim
 
 	ListedBefore []bool // listed before the window's start; nil where unknown
 	Champion     []bool // flags of the serving model at its operating point; nil without one
@@ -53,9 +54,11 @@ type SliceInput struct {
 // Options steer an evaluation.
 type Options struct {
 	Seed    uint64
-	Draws   int     // bootstrap draws; 0 means 1,000, negative none
-	Threads int     // 0 means all processors; no figure depends on it
-	Target  float64 // target precision, for what it would have cost; 0 means 0.8
+	Draws   int // bootstrap draws; 0 means 1,000, negative none
+	Threads int // 0 means all processors; no figure depends on it
+	// Aim is what the operating point was chosen for, the zero aim being a
+	// precision of 0.8: it decides comparisons and what hindsight looks for.
+	Aim aim.Aim
 }
 
 // DefaultDraws is the number of bootstrap draws where none is asked for.
@@ -120,8 +123,9 @@ func Evaluate(ctx context.Context, in Input, opt Options) (Split, error) {
 		opt.Draws = DefaultDraws
 	}
 	opt.Draws = max(0, opt.Draws)
-	if opt.Target == 0 {
-		opt.Target = 0.8
+	opt.Aim = opt.Aim.OrDefault()
+	if err := opt.Aim.Check(); err != nil {
+		return Split{}, err
 	}
 	in, unscored := in.scored()
 	if in.Calibrated == nil {
@@ -218,7 +222,7 @@ func (e *evaluator) rulesPoint() *Point {
 	if e.in.RulesOperating == nil {
 		return nil
 	}
-	return &Point{Target: Float(e.opt.Target), ChosenOn: "training months", Abstains: e.in.RulesAbstain}
+	return &Point{Target: targetOf(e.opt.Aim), ChosenOn: "training months", Abstains: e.in.RulesAbstain}
 }
 
 func (e *evaluator) rows() Rows {
@@ -331,22 +335,39 @@ const hindsightRows = 50
 
 func (e *evaluator) hindsight(rank *Ranking) Hindsight {
 	h := Hindsight{
-		Target: Float(e.opt.Target), Threshold: NaN(), Precision: NaN(), Recall: NaN(),
+		Target: targetOf(e.opt.Aim), Threshold: NaN(), Precision: NaN(), Recall: NaN(),
 		Best: NaN(), BestAt: NaN(), MinRows: min(hindsightRows, rank.Len()),
 	}
-	pos, _ := rank.totals()
+	pos, neg := rank.totals()
+	saved := Float(0)
 	rank.walk(func(score, tp, fp float64) {
 		p := tp / (tp + fp)
-		if tp+fp < float64(h.MinRows) {
-			return
-		}
-		if isNaN(h.Best) || p > float64(h.Best) {
+		enough := tp+fp >= float64(h.MinRows)
+		if enough && (isNaN(h.Best) || p > float64(h.Best)) {
 			h.Best, h.BestAt = Float(p), ratio(tp, pos)
 		}
-		if p >= e.opt.Target {
-			h.Reachable = true
-			h.Threshold, h.Precision, h.Recall = Float(score), Float(p), ratio(tp, pos)
+		c := Confusion{TN: neg - fp, FP: fp, FN: pos - tp, TP: tp}
+		switch e.opt.Aim.Kind() {
+		case aim.FalsePositiveRate:
+			rate := c.FalsePositiveRate()
+			if !(float64(rate) <= e.opt.Aim.FalsePositiveRate) || tp == 0 || h.Reachable && ratio(tp, pos) <= h.Recall {
+				return
+			}
+			h.Rate = &rate
+		case aim.Cost:
+			s := Saving(e.opt.Aim, c)
+			if !(s > saved) {
+				return
+			}
+			saved = s
+			h.Saving = &s
+		default:
+			if !enough || p < e.opt.Aim.Precision {
+				return
+			}
 		}
+		h.Reachable = true
+		h.Threshold, h.Precision, h.Recall = Float(score), Float(p), ratio(tp, pos)
 	})
 	return h
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 )
 
 // GateConfig says what a model must reach to become champion. The zero value
@@ -19,6 +20,14 @@ type GateConfig struct {
 	// ByAddress judges the precision of addresses, as a feed gives them,
 	// instead of that of rows.
 	ByAddress bool `json:"by_address,omitempty" yaml:"by_address"`
+	// MaxFalsePositiveRate is the greatest share of the test rows labelled
+	// False that may be flagged; 0 switches the gate off. It is on where the
+	// operating point is chosen for such a limit.
+	MaxFalsePositiveRate float64 `json:"max_false_positive_rate,omitempty" yaml:"max_false_positive_rate"`
+	// CheaperThanNothing refuses a model whose mistakes on the test months cost
+	// as much as flagging nothing. It is on, and only makes sense, where the
+	// operating point is chosen for costs.
+	CheaperThanNothing bool `json:"cheaper_than_nothing,omitempty" yaml:"cheaper_than_nothing"`
 	// NotWorseThanRules refuses a model whose comparison with the rules says
 	// worse; BetterThanRules demands that it says better. Where the rules
 	// abstain at the target both are judged by F1, each tuned for it.
@@ -49,6 +58,21 @@ func DefaultGates() GateConfig {
 	}
 }
 
+// For is the gates with what an aim asks of the test months: its precision or
+// its limit instead of the usual one. The usual precision stays beside a limit
+// and beside costs.
+func (c GateConfig) For(a aim.Aim) GateConfig {
+	switch a.Kind() {
+	case aim.Precision:
+		c.MinPrecision = a.Precision
+	case aim.FalsePositiveRate:
+		c.MaxFalsePositiveRate = a.FalsePositiveRate
+	case aim.Cost:
+		c.CheaperThanNothing = true
+	}
+	return c
+}
+
 // Validate refuses limits outside their ranges.
 func (c GateConfig) Validate() error {
 	share := func(name string, v float64) error {
@@ -61,6 +85,9 @@ func (c GateConfig) Validate() error {
 		return err
 	}
 	if err := share("min_labelled", c.MinLabelled); err != nil {
+		return err
+	}
+	if err := share("max_false_positive_rate", c.MaxFalsePositiveRate); err != nil {
 		return err
 	}
 	if err := share("max_calibration_error", c.MaxCalibrationError); err != nil {
@@ -108,6 +135,8 @@ type Facts struct {
 	// was not measured.
 	MaxPSI        float64
 	MaxPSIFeature string
+	// Aim is what the operating point was chosen for.
+	Aim aim.Aim
 }
 
 // Judge holds a split against the gates.
@@ -133,25 +162,38 @@ func Judge(s *Split, c GateConfig, f Facts) Gate {
 	if n := s.Rows.Unscored; n > 0 {
 		add("scored", false, float64(s.Rows.Rows)/float64(s.Rows.Rows+n), 1, "%s labelled test rows have no probability (NaN)", thousands(float64(n)))
 	}
+	op, of, rows := s.OperatingPoint, "", "test rows"
+	if c.ByAddress && s.Addresses != nil {
+		op, of, rows = s.Addresses.OperatingPoint, " by address", "test addresses"
+	}
 	if c.MinPrecision > 0 {
-		op, of := s.OperatingPoint, ""
-		if c.ByAddress && s.Addresses != nil {
-			op, of = s.Addresses.OperatingPoint, " by address"
-		}
 		p, what := op.Classes.True.Precision, "precision of True at the operating point"+of
 		if c.PrecisionBound {
 			p, what = op.PrecisionBound, "the lower 90 % bound of the precision of True at the operating point"+of
 		}
 		switch {
 		case op.Abstains:
-			add("min_precision", false, math.NaN(), c.MinPrecision,
-				"the model abstains: no threshold gave precision %s with 90 %% confidence on the training months", percent(float64(op.Target)))
+			add("min_precision", false, math.NaN(), c.MinPrecision, "the model abstains: %s", unserved(f.Aim, op.Target))
 		case op.Confusion.Flagged() == 0:
 			add("min_precision", false, math.NaN(), c.MinPrecision, "no test row reaches the operating point, so its precision is unknown")
 		default:
 			add("min_precision", float64(p) >= c.MinPrecision, float64(p), c.MinPrecision, "%s is %s, %s needed%s",
 				what, percent(float64(p)), percent(c.MinPrecision), short(float64(p), c.MinPrecision))
 		}
+	}
+	if c.MaxFalsePositiveRate > 0 {
+		rate := float64(op.Confusion.FalsePositiveRate())
+		add("max_false_positive_rate", rate <= c.MaxFalsePositiveRate, rate, c.MaxFalsePositiveRate,
+			"%s of the %s labelled False are flagged, at most %s allowed", finePercent(rate), rows, finePercent(c.MaxFalsePositiveRate))
+	}
+	if c.CheaperThanNothing && f.Aim.Kind() == aim.Cost {
+		saved := Saving(f.Aim, op.Confusion)
+		verb := "saves"
+		if saved < 0 {
+			verb = "loses"
+		}
+		add("cheaper_than_nothing", saved > 0, float64(saved), 0, "%s, flagging %s %s of what flagging nothing costs%s; it must save some",
+			f.Aim.Costs(), verb, percent(math.Abs(float64(saved))), of)
 	}
 	against := func(name string, p *Paired, better bool) {
 		if p == nil {
@@ -184,6 +226,17 @@ func Judge(s *Split, c GateConfig, f Facts) Gate {
 			"the most drifted feature, %s, has PSI %.3f, at most %.3f allowed", f.MaxPSIFeature, f.MaxPSI, c.MaxPSI)
 	}
 	return g
+}
+
+// unserved says why nothing is flagged: no threshold served the aim.
+func unserved(a aim.Aim, target Float) string {
+	switch a.Kind() {
+	case aim.FalsePositiveRate:
+		return "no threshold gave " + a.Words() + " with 90 % confidence on the training months"
+	case aim.Cost:
+		return "on the training months flagging nothing was cheapest, " + a.Costs()
+	}
+	return "no threshold gave precision " + percent(float64(target)) + " with 90 % confidence on the training months"
 }
 
 // Short is how far got lies below want, in percentage points, for a sentence.

@@ -1,6 +1,10 @@
 package evaluation
 
-import "context"
+import (
+	"context"
+
+	"sluice/models/rules/aim"
+)
 
 // bootstrap fills the intervals and the comparisons.
 func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) error {
@@ -34,8 +38,14 @@ func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) erro
 		return err
 	}
 	names := []string{"roc_auc", "pr_auc", "brier", "log_loss"}
+	figures := []string{"classes.True.precision", "classes.True.recall", "classes.True.f1", "classes.False.recall", "accuracy"}
+	compared := []string{"recall", "precision", "f1"}
+	byCost := e.opt.Aim.Kind() == aim.Cost
+	if byCost {
+		figures, compared = append(figures, "saving"), append(compared, "saving")
+	}
 	for _, c := range cols {
-		for _, f := range []string{"classes.True.precision", "classes.True.recall", "classes.True.f1", "classes.False.recall", "accuracy"} {
+		for _, f := range figures {
 			names = append(names, c.name+"."+f)
 		}
 	}
@@ -46,7 +56,9 @@ func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) erro
 		others = cols[2:modelF1]
 	}
 	for _, c := range others {
-		names = append(names, c.name+" recall", c.name+" precision", c.name+" f1")
+		for _, f := range compared {
+			names = append(names, c.name+" "+f)
+		}
 	}
 	bestF1 := -1
 	if modelF1 >= 0 && rulesF1 >= 0 {
@@ -63,6 +75,10 @@ func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) erro
 				out[k] = float64(v)
 				k++
 			}
+			if byCost {
+				out[k] = float64(Saving(e.opt.Aim, c))
+				k++
+			}
 		}
 		difference := func(a, o Class, k int) {
 			out[k], out[k+1], out[k+2] = float64(a.Recall-o.Recall), float64(a.Precision-o.Precision), float64(a.F1-o.F1)
@@ -70,7 +86,10 @@ func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) erro
 		class := func(v int) Class { return d.Verdicts[v].Metrics().Classes.True }
 		for v := range others {
 			difference(class(model), class(2+v), k)
-			k += 3
+			if byCost {
+				out[k+3] = float64(Saving(e.opt.Aim, d.Verdicts[model]) - Saving(e.opt.Aim, d.Verdicts[2+v]))
+			}
+			k += len(compared)
 		}
 		if bestF1 >= 0 {
 			a, o := class(modelF1), class(rulesF1)
@@ -100,27 +119,33 @@ func (e *evaluator) bootstrap(ctx context.Context, s *Split, rank *Ranking) erro
 		if c.name == "rules.at_half" {
 			continue
 		}
-		k := headline + 3*v
+		k := headline + len(compared)*v
 		p := &Paired{
-			Figure: "operating_point.classes.True.recall", Model: s.OperatingPoint.Classes.True.Recall,
+			Figure: decides(e.opt.Aim), Model: s.OperatingPoint.Classes.True.Recall,
 			Difference: interval(k, "recall"), Precision: interval(k+1, "precision"), F1: interval(k+2, "f1"),
 			McNemar: NewMcNemar(in.Labels, e.operating, c.flags),
 		}
-		var rival Class
+		var rival Metrics
 		switch c.name {
 		case "rules.operating_point":
-			p.With, rival = "the rules", s.Rules.OperatingPoint.Classes.True
+			p.With, rival = "the rules", s.Rules.OperatingPoint.Metrics
 			s.Comparison.Rules = p
 		case "listed_before.operating_point":
-			p.With, rival = "the earlier lists", s.ListedBefore.OperatingPoint.Classes.True
+			p.With, rival = "the earlier lists", s.ListedBefore.OperatingPoint.Metrics
 			s.Comparison.ListedBefore = p
 		default:
-			p.With, rival = "the champion", s.Champion.OperatingPoint.Classes.True
+			p.With, rival = "the champion", s.Champion.OperatingPoint.Metrics
 			s.Comparison.Champion = p
 		}
-		p.Other, p.AtItsPrecision = rival.Recall, rank.recallAtPrecision(float64(rival.Precision))
+		p.Other, p.AtItsPrecision = rival.Classes.True.Recall, rank.recallAtPrecision(float64(rival.Classes.True.Precision))
+		if byCost {
+			p.Model, p.Other = Saving(e.opt.Aim, s.OperatingPoint.Confusion), Saving(e.opt.Aim, rival.Confusion)
+			p.Difference = interval(k+3, "saving")
+			p.decideCost(intervalLevel, in.Operating.Abstains)
+			continue
+		}
 		p.decide(intervalLevel)
-		p.abstentions(in.Operating.Abstains, c.name == "rules.operating_point" && in.RulesAbstain)
+		p.abstentions(e.opt.Aim, in.Operating.Abstains, c.name == "rules.operating_point" && in.RulesAbstain)
 	}
 	if bestF1 >= 0 {
 		p := &Paired{

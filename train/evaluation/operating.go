@@ -1,14 +1,13 @@
 package evaluation
 
 import (
-	"math"
-
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 	"sluice/models/rules/bound"
 )
 
-// boundConfidence is the one-sided confidence of the bound that a precision is
-// held to.
+// boundConfidence is the one-sided confidence of the bound that a precision or
+// a false-positive rate is held to.
 const boundConfidence = 0.90
 
 // OperatingChoice is a chosen threshold: a row is flagged when its raw
@@ -16,7 +15,7 @@ const boundConfidence = 0.90
 // is NaN.
 type OperatingChoice struct {
 	Threshold Float   `json:"threshold"`
-	Target    Float   `json:"target"`    // precision asked for
+	Target    Float   `json:"target"`    // precision asked for; NaN with another aim
 	ChosenOn  string  `json:"chosen_on"` // what rows it was chosen on
 	Abstains  bool    `json:"abstains"`
 	Reason    string  `json:"reason"`          // one sentence
@@ -29,6 +28,9 @@ type OperatingChoice struct {
 	// model could have promised.
 	Best          Float `json:"best_lower"`
 	BestThreshold Float `json:"best_lower_threshold"`
+	// Rate and Cost say how another aim was served; nil where it is another.
+	Rate *RateChoice `json:"false_positive_rate,omitempty"`
+	Cost *CostChoice `json:"cost,omitempty"`
 }
 
 // Flag reports whether a row of this raw probability is flagged.
@@ -45,15 +47,38 @@ func (o OperatingChoice) Flags(scores []float64) []bool {
 	return out
 }
 
-// ChooseOperatingPoint finds the threshold with the greatest recall of True
-// among those whose precision has a lower 90 % bound >= target. scores are raw
-// probabilities of rows that the scoring model was not trained on (folds of
-// the training months, grouped by IP); groups are the rows' addresses as any
-// numbers. Where no threshold reaches the target the choice abstains, and says
-// how far the best one came. target is in (0, 1).
-func ChooseOperatingPoint(labels []bool, scores []float64, groups []int, target float64, chosenOn string) (OperatingChoice, error) {
-	if !(target > 0 && target < 1) {
-		return OperatingChoice{}, fault.Field(fault.Invalid, "target-precision", "target precision %v: want a number between 0 and 1, as in 0.8", target)
+// RateChoice is how a limit on the false-positive rate was held on the rows
+// that chose the threshold.
+type RateChoice struct {
+	Max   Float `json:"max"`      // asked for
+	Rate  Float `json:"rate"`     // of the rows labelled False, the share that is flagged
+	Upper Float `json:"upper_90"` // its upper 90 % bound, clustered by IP
+	// Least is the lowest upper bound at which any row labelled True is flagged:
+	// what the model could have promised.
+	Least Float `json:"least_upper_90"`
+}
+
+// CostChoice is what the threshold costs on the rows that chose it.
+type CostChoice struct {
+	FalsePositive Float `json:"false_positive"`
+	FalseNegative Float `json:"false_negative"`
+	Cost          Float `json:"total"`            // of the mistakes, flagging from the threshold upwards
+	Nothing       Float `json:"flagging_nothing"` // of flagging nothing
+}
+
+// Choose finds the threshold that serves an aim. scores are raw probabilities
+// of rows that the scoring model was not trained on (folds of the training
+// months, grouped by IP); groups are the rows' addresses as any numbers.
+//
+// For a target precision, or a greatest false-positive rate, it is the
+// threshold of greatest recall of True among those whose precision has a lower
+// 90 % bound >= the target, or whose false-positive rate has an upper 90 %
+// bound <= the limit; for costs it is that of least cost. Among equals it is
+// the highest. Where no threshold serves, the choice abstains and says how far
+// the best one came.
+func Choose(labels []bool, scores []float64, groups []int, a aim.Aim, chosenOn string) (OperatingChoice, error) {
+	if err := a.Check(); err != nil {
+		return OperatingChoice{}, err
 	}
 	if len(groups) != len(labels) {
 		return OperatingChoice{}, fault.New(fault.Invalid, "operating point: %d groups for %d rows", len(groups), len(labels))
@@ -62,132 +87,157 @@ func ChooseOperatingPoint(labels []bool, scores []float64, groups []int, target 
 	if err != nil {
 		return OperatingChoice{}, err
 	}
-	dense, clusters := denseGroups(groups)
-	o := OperatingChoice{
-		Threshold: NaN(), Target: Float(target), ChosenOn: chosenOn, Abstains: true, Rows: len(labels),
-		Precision: NaN(), Lower: NaN(), Recall: NaN(), Best: NaN(), BestThreshold: NaN(),
+	o := noChoice(chosenOn, len(labels), "no training row is labelled True: no threshold can be chosen")
+	switch a.Kind() {
+	case aim.FalsePositiveRate:
+		o.Rate = &RateChoice{Max: Float(a.FalsePositiveRate), Rate: NaN(), Upper: NaN(), Least: NaN()}
+	case aim.Cost:
+		o.Cost = &CostChoice{FalsePositive: Float(a.CostFalsePositive), FalseNegative: Float(a.CostFalseNegative), Cost: NaN(), Nothing: NaN()}
+	default:
+		o.Target = Float(a.Precision)
 	}
-	pos, _ := r.totals()
+	pos, neg := r.totals()
 	if pos == 0 {
-		o.Reason = "no training row is labelled True: no threshold can be chosen"
 		return o, nil
 	}
-	z := bound.Z(boundConfidence)
-	count := bound.NewCounter(clusters)
-	k := int32(0)
-	for _, end := range r.ends {
-		score := scores[r.order[k]]
-		for ; k < end; k++ {
-			i := r.order[k]
-			count.Add(dense[i], labels[i], 1)
+	if o.Rate != nil && neg == 0 {
+		o.Reason = "no training row is labelled False: a false-positive rate has no value"
+		return o, nil
+	}
+	c := newChooser(r, labels, scores, groups, o.Rate != nil)
+	switch a.Kind() {
+	case aim.FalsePositiveRate:
+		c.byRate(&o, a.FalsePositiveRate)
+	case aim.Cost:
+		c.byCost(&o, a)
+	default:
+		c.byPrecision(&o, a.Precision)
+	}
+	return o, nil
+}
+
+// noChoice abstains for a reason.
+func noChoice(chosenOn string, rows int, reason string) OperatingChoice {
+	return OperatingChoice{
+		Threshold: NaN(), Target: NaN(), ChosenOn: chosenOn, Abstains: true, Rows: rows, Reason: reason,
+		Precision: NaN(), Lower: NaN(), Recall: NaN(), Best: NaN(), BestThreshold: NaN(),
+	}
+}
+
+// chooser lowers a threshold over ranked rows and keeps the bounds.
+type chooser struct {
+	r      *Ranking
+	labels []bool
+	scores []float64
+	groups []int
+	z      float64
+	pos    float64
+	// flagged are the rows flagged so far, a hit being one labelled True;
+	// innocent are all rows labelled False, a hit being one that is flagged. It
+	// is nil where no rate is asked for.
+	flagged, innocent *bound.Counter
+}
+
+func newChooser(r *Ranking, labels []bool, scores []float64, groups []int, rate bool) *chooser {
+	dense, clusters := denseGroups(groups)
+	c := &chooser{r: r, labels: labels, scores: scores, groups: dense, z: bound.Z(boundConfidence), flagged: bound.NewCounter(clusters)}
+	c.pos, _ = r.totals()
+	if rate {
+		c.innocent = bound.NewCounter(clusters)
+		for i, y := range labels {
+			if !y {
+				c.innocent.Add(dense[i], false, 1)
+			}
 		}
-		lower := count.Lower(z)
+	}
+	return c
+}
+
+// lower visits the thresholds from the highest down.
+func (c *chooser) lower(visit func(score float64)) {
+	k := int32(0)
+	for _, end := range c.r.ends {
+		score := c.scores[c.r.order[k]]
+		for ; k < end; k++ {
+			i := c.r.order[k]
+			g := c.groups[i]
+			c.flagged.Add(g, c.labels[i], 1)
+			if c.innocent != nil && !c.labels[i] {
+				c.innocent.Add(g, false, -1)
+				c.innocent.Add(g, true, 1)
+			}
+		}
+		visit(score)
+	}
+}
+
+// take makes the threshold reached the choice.
+func (c *chooser) take(o *OperatingChoice, score float64) {
+	o.Abstains = false
+	o.Threshold, o.Recall = Float(score), Float(c.flagged.Hits/c.pos)
+	o.Precision, o.Lower, o.Flagged = Float(c.flagged.Hits/c.flagged.N), Float(c.flagged.Lower(c.z)), c.flagged.N
+}
+
+// gains reports whether the threshold reached finds more than the choice. A
+// lower threshold never loses recall; one that gains none is not taken.
+func (c *chooser) gains(o *OperatingChoice) bool {
+	return c.flagged.Hits > 0 && (o.Abstains || c.flagged.Hits/c.pos > float64(o.Recall))
+}
+
+func (c *chooser) byPrecision(o *OperatingChoice, target float64) {
+	c.lower(func(score float64) {
+		lower := c.flagged.Lower(c.z)
 		if isNaN(o.Best) || lower > float64(o.Best) {
 			o.Best, o.BestThreshold = Float(lower), Float(score)
 		}
-		if lower < target {
-			continue
+		if lower >= target && c.gains(o) {
+			c.take(o, score)
 		}
-		// A lower threshold never loses recall; it is taken even where it
-		// gains none, so that ties in recall go to the simplest reading:
-		// everything down to here may be flagged.
-		if recall := count.Hits / pos; o.Abstains || recall > float64(o.Recall) {
-			o.Abstains = false
-			o.Threshold, o.Recall = Float(score), Float(recall)
-			o.Precision, o.Lower, o.Flagged = Float(count.Hits/count.N), Float(lower), count.N
-		}
-	}
+	})
 	if o.Abstains {
 		o.Reason = "no threshold gives precision " + percent(target) + " with 90 % confidence: the best lower bound is " + percent(float64(o.Best))
 	} else {
 		o.Reason = "the greatest recall whose precision is at least " + percent(target) + " with 90 % confidence"
 	}
-	return o, nil
 }
 
-// ChooseByFalsePositiveRate finds the lowest threshold at which the upper 90 %
-// bound of the false-positive rate stays <= limit; it abstains where none does.
-func ChooseByFalsePositiveRate(labels []bool, scores []float64, groups []int, limit float64, chosenOn string) (OperatingChoice, error) {
-	if !(limit > 0 && limit < 1) {
-		return OperatingChoice{}, fault.Field(fault.Invalid, "max-fpr", "false-positive rate %v: want a number between 0 and 1, as in 0.01", limit)
-	}
-	if len(groups) != len(labels) {
-		return OperatingChoice{}, fault.New(fault.Invalid, "operating point: %d groups for %d rows", len(groups), len(labels))
-	}
-	r, err := Rank(labels, scores, nil)
-	if err != nil {
-		return OperatingChoice{}, err
-	}
-	dense, clusters := denseGroups(groups)
-	pos, neg := r.totals()
-	o := OperatingChoice{
-		Threshold: NaN(), Target: NaN(), ChosenOn: chosenOn, Abstains: true, Rows: len(labels),
-		Precision: NaN(), Lower: NaN(), Recall: NaN(), Best: NaN(), BestThreshold: NaN(),
-		Reason: "no threshold keeps the false-positive rate below " + percent(limit) + " with 90 % confidence",
-	}
-	// All rows labelled False are in the count from the start; a hit is one
-	// that is flagged.
-	z := bound.Z(boundConfidence)
-	count := bound.NewCounter(clusters)
-	for i, y := range labels {
-		if !y {
-			count.Add(dense[i], false, 1)
+func (c *chooser) byRate(o *OperatingChoice, limit float64) {
+	c.lower(func(score float64) {
+		if c.flagged.Hits == 0 {
+			return
 		}
-	}
-	if neg == 0 || pos == 0 {
-		o.Reason = "the rows hold one class only: no threshold can be chosen"
-		return o, nil
-	}
-	var tp float64
-	k := int32(0)
-	for _, end := range r.ends {
-		score := scores[r.order[k]]
-		for ; k < end; k++ {
-			i := r.order[k]
-			if labels[i] {
-				tp++
-				continue
-			}
-			count.Add(dense[i], false, -1)
-			count.Add(dense[i], true, 1)
+		_, upper := c.innocent.Interval(c.z)
+		if isNaN(o.Rate.Least) || upper < float64(o.Rate.Least) {
+			o.Rate.Least = Float(upper)
 		}
-		if _, high := count.Interval(z); high <= limit {
-			o.Abstains = false
-			o.Threshold, o.Recall = Float(score), Float(tp/pos)
-			o.Precision, o.Flagged = ratio(tp, tp+count.Hits), tp+count.Hits
-			o.Reason = "the greatest recall whose false-positive rate is at most " + percent(limit) + " with 90 % confidence"
-		}
-	}
-	return o, nil
-}
-
-// ChooseByCost finds the threshold of least cost, a flagged row labelled False
-// costing falsePositive and a missed row labelled True costing falseNegative.
-// Flagging nothing is a choice too; it abstains then.
-func ChooseByCost(labels []bool, scores []float64, falsePositive, falseNegative float64, chosenOn string) (OperatingChoice, error) {
-	if !(falsePositive > 0 && falseNegative > 0) || math.IsInf(falsePositive+falseNegative, 0) {
-		return OperatingChoice{}, fault.Field(fault.Invalid, "costs", "costs %v and %v: want two positive numbers, of a false positive and of a false negative", falsePositive, falseNegative)
-	}
-	r, err := Rank(labels, scores, nil)
-	if err != nil {
-		return OperatingChoice{}, err
-	}
-	pos, _ := r.totals()
-	o := OperatingChoice{
-		Threshold: NaN(), Target: NaN(), ChosenOn: chosenOn, Abstains: true, Rows: len(labels),
-		Precision: NaN(), Lower: NaN(), Recall: NaN(), Best: NaN(), BestThreshold: NaN(),
-		Reason: "flagging nothing is cheapest at these costs",
-	}
-	best := pos * falseNegative
-	r.walk(func(score, tp, fp float64) {
-		if cost := fp*falsePositive + (pos-tp)*falseNegative; cost < best {
-			best = cost
-			o.Abstains = false
-			o.Threshold, o.Recall, o.Precision, o.Flagged = Float(score), ratio(tp, pos), ratio(tp, tp+fp), tp+fp
-			o.Reason = "the least cost"
+		if upper <= limit && c.gains(o) {
+			c.take(o, score)
+			o.Rate.Rate, o.Rate.Upper = Float(c.innocent.Hits/c.innocent.N), Float(upper)
 		}
 	})
-	return o, nil
+	if o.Abstains {
+		o.Reason = "no threshold gives " + aim.AtFalsePositiveRate(limit).Words() + " with 90 % confidence: the lowest upper bound is " + finePercent(float64(o.Rate.Least))
+	} else {
+		o.Reason = "the greatest recall at " + aim.AtFalsePositiveRate(limit).Words() + " with 90 % confidence"
+	}
+}
+
+func (c *chooser) byCost(o *OperatingChoice, a aim.Aim) {
+	o.Cost.Nothing = Float(c.pos * a.CostFalseNegative)
+	best := float64(o.Cost.Nothing)
+	c.lower(func(score float64) {
+		tp := c.flagged.Hits
+		if cost := (c.flagged.N-tp)*a.CostFalsePositive + (c.pos-tp)*a.CostFalseNegative; cost < best {
+			best = cost
+			c.take(o, score)
+		}
+	})
+	o.Cost.Cost = Float(best)
+	if o.Abstains {
+		o.Reason = "flagging nothing is cheapest, " + a.Costs()
+	} else {
+		o.Reason = "the least cost, " + percent(best/float64(o.Cost.Nothing)) + " of that of flagging nothing, " + a.Costs()
+	}
 }
 
 // ChooseBestF1 finds the threshold of greatest F1 of True; among equals the
@@ -198,11 +248,7 @@ func ChooseBestF1(labels []bool, scores []float64, chosenOn string) (OperatingCh
 		return OperatingChoice{}, err
 	}
 	pos, _ := r.totals()
-	o := OperatingChoice{
-		Threshold: NaN(), Target: NaN(), ChosenOn: chosenOn, Abstains: true, Rows: len(labels),
-		Precision: NaN(), Lower: NaN(), Recall: NaN(), Best: NaN(), BestThreshold: NaN(),
-		Reason: "no training row is labelled True: no threshold can be chosen",
-	}
+	o := noChoice(chosenOn, len(labels), "no training row is labelled True: no threshold can be chosen")
 	best := 0.0
 	r.walk(func(score, tp, fp float64) {
 		if f1 := 2 * tp / (tp + fp + pos); pos > 0 && f1 > best {

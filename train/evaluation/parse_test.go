@@ -11,16 +11,20 @@ import (
 	"testing"
 
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// whole is an evaluation in which every field is set.
-func whole(t testing.TB) *Evaluation {
+// whole is an evaluation in which every field is set that a target precision
+// has.
+func whole(t testing.TB) *Evaluation { return wholeFor(t, aim.AtPrecision(0.8)) }
+
+func wholeFor(t testing.TB, a aim.Aim) *Evaluation {
 	in := fixture(400, 12)
 	in.Champion = in.RulesAtHalf
 	in.Slices = []SliceInput{{"address family", "IPv6", in.Seen}}
-	o, err := ChooseOperatingPoint(in.Labels, in.Scores, in.Groups, 0.8, "five folds")
+	o, err := Choose(in.Labels, in.Scores, in.Groups, a, "five folds")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +34,7 @@ func whole(t testing.TB) *Evaluation {
 		t.Fatal(err)
 	}
 	in.BestF1 = &best
-	s := mustEvaluate(t, in, Options{Seed: 3, Draws: 20})
+	s := mustEvaluate(t, in, Options{Seed: 3, Draws: 20, Aim: a})
 	s.Warnings = []string{"one"}
 	part := PartInput{Part: PartAll, Labels: in.Labels, Scores: in.Scores, Flags: in.RulesAtHalf, Groups: in.Groups}
 	parts, err := MeasureParts(t.Context(), [][]PartInput{{part}, {part}}, true, Options{Draws: 20})
@@ -43,12 +47,83 @@ func whole(t testing.TB) *Evaluation {
 	}
 	aged := study
 	aged.Name = StudyAge
-	retrain := NewRetrain([]Study{aged}, 0.8)
-	return &Evaluation{
+	retrain := NewRetrain([]Study{aged}, a)
+	e := &Evaluation{
 		BestF1: &best, Studies: []Study{study}, Retrain: retrain,
-		SchemaVersion: SchemaVersion, ModelVersion: "2024-07-0123456789ab", Target: 0.8, Seed: 3, Operating: o,
-		Splits: []Split{s}, Gate: Judge(&s, DefaultGates(), Facts{MaxPSI: math.NaN()}),
+		SchemaVersion: SchemaVersion, ModelVersion: "2024-07-0123456789ab", Seed: 3, Operating: o,
+		Splits: []Split{s}, Gate: Judge(&s, DefaultGates().For(a), Facts{MaxPSI: math.NaN(), Aim: a}),
 	}
+	e.SetAim(a)
+	return e
+}
+
+// fieldsOf are the names of all fields of an evaluation with their types.
+func fieldsOf(t *testing.T, e *Evaluation) map[string]string {
+	b, err := e.MarshalIndent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	paths("", v, found)
+	return found
+}
+
+// golden compares lines with a file, or rewrites it.
+func golden(t *testing.T, file, lines string) {
+	if *update {
+		if err := os.WriteFile(file, []byte(lines), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines != string(want) {
+		t.Errorf("evaluation.json has other fields than %s; run with -update and review the change:\n%s", file, lines)
+	}
+}
+
+// The other aims add fields, and leave the target precision null.
+func TestSchemaOfOtherAims(t *testing.T) {
+	usual := fieldsOf(t, whole(t))
+	var lines strings.Builder
+	for _, a := range []aim.Aim{aim.AtFalsePositiveRate(0.1), aim.AtCosts(3, 1)} {
+		e := wholeFor(t, a)
+		found := fieldsOf(t, e)
+		for _, p := range []string{".target_precision", ".operating_choice.target", ".splits[].operating_point.target", ".splits[].hindsight.target"} {
+			if found[p] != "null" {
+				t.Errorf("%s: %s is a %s, want null", a.Words(), p, found[p])
+			}
+		}
+		if e.Aim() != a {
+			t.Errorf("aim %+v, want %+v", e.Aim(), a)
+		}
+		b, err := e.MarshalIndent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Parse(b)
+		if err != nil || back.Aim() != a {
+			t.Errorf("%s: read back as %+v, %v", a.Words(), back.Aim(), err)
+		}
+		lines.WriteString("# " + a.Words() + "\n")
+		for _, p := range slices.Sorted(maps.Keys(found)) {
+			if usual[p] == "" {
+				lines.WriteString(strings.TrimPrefix(p, ".") + " " + found[p] + "\n")
+			}
+		}
+		for p := range usual {
+			if found[p] == "" && !strings.Contains(p, ".target_precision") {
+				t.Errorf("%s: evaluation.json lacks %s", a.Words(), p)
+			}
+		}
+	}
+	golden(t, "testdata/schema-aims.txt", lines.String())
 }
 
 // paths are the names of all fields, "[]" for the elements of a list, with the
@@ -79,33 +154,12 @@ func paths(prefix string, v any, out map[string]string) {
 // The schema is a contract: a field that goes away or changes its type shows
 // here, and needs another SchemaVersion.
 func TestSchema(t *testing.T) {
-	b, err := whole(t).MarshalIndent()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var v any
-	if err := json.Unmarshal(b, &v); err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]string{}
-	paths("", v, found)
+	found := fieldsOf(t, whole(t))
 	var lines strings.Builder
 	for _, p := range slices.Sorted(maps.Keys(found)) {
 		lines.WriteString(strings.TrimPrefix(p, ".") + " " + found[p] + "\n")
 	}
-	const file = "testdata/schema.txt"
-	if *update {
-		if err := os.WriteFile(file, []byte(lines.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if lines.String() != string(want) {
-		t.Errorf("evaluation.json has other fields than %s; run with -update and review the change:\n%s", file, lines.String())
-	}
+	golden(t, "testdata/schema.txt", lines.String())
 	// The names that design and readers rely on.
 	for _, p := range []string{
 		".splits[].roc_auc", ".splits[].pr_auc", ".splits[].brier", ".splits[].months.train[]", ".splits[].rows.rows",
@@ -180,14 +234,21 @@ func TestSchemaIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	more, err := os.ReadFile("testdata/schema-aims.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]bool{}
-	for line := range strings.Lines(string(fields)) {
+	for line := range strings.Lines(string(fields) + string(more)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
 		path, _, _ := strings.Cut(line, " ")
 		for _, name := range strings.Split(strings.ReplaceAll(path, "[]", ""), ".") {
 			seen[name] = true
 		}
 	}
-	gates, err := json.Marshal(GateConfig{ByAddress: true, MaxCalibrationError: 1})
+	gates, err := json.Marshal(GateConfig{ByAddress: true, MaxCalibrationError: 1, MaxFalsePositiveRate: 1, CheaperThanNothing: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sluice/models/rules/aim"
 )
 
 // Retrain says from past months when a model is due to be trained again: how
@@ -13,7 +15,7 @@ type Retrain struct {
 	Ages []AgeLoss `json:"ages"`
 	// Calm and Shifted count the tested months by their greatest PSI of a
 	// feature, at most DriftLimit and above; of those in which the model
-	// flagged something, Kept counts those whose precision held the target.
+	// flagged something, Kept counts those that kept what the aim asks.
 	DriftLimit    Float  `json:"drift_limit"`
 	Calm          int    `json:"calm_months"`
 	CalmKept      int    `json:"calm_months_kept"`
@@ -38,8 +40,9 @@ type AgeLoss struct {
 const driftLimit = 0.25
 
 // NewRetrain gathers the studies of age, in which each variant is a model of
-// Age months, the youngest first; nil without any.
-func NewRetrain(studies []Study, target float64) *Retrain {
+// Age months, the youngest first, with a threshold chosen for a; nil without
+// any.
+func NewRetrain(studies []Study, a aim.Aim) *Retrain {
 	r := &Retrain{DriftLimit: driftLimit, Ages: []AgeLoss{}}
 	byAge := map[int]*AgeLoss{}
 	for _, s := range studies {
@@ -52,23 +55,23 @@ func NewRetrain(studies []Study, target float64) *Retrain {
 			if p == nil {
 				continue
 			}
-			a := byAge[v.Age]
-			if a == nil {
-				a = &AgeLoss{Months: v.Age}
-				byAge[v.Age] = a
+			age := byAge[v.Age]
+			if age == nil {
+				age = &AgeLoss{Months: v.Age}
+				byAge[v.Age] = age
 			}
-			a.Tests++
-			a.ROCAUC += p.ROCAUC.Estimate
+			age.Tests++
+			age.ROCAUC += p.ROCAUC.Estimate
 			if g := p.ROCAUCGain; g != nil {
-				a.Gain += g.Estimate
+				age.Gain += g.Estimate
 				switch {
 				case g.High < 0:
-					a.Worse++
+					age.Worse++
 				case g.Low > 0:
-					a.Better++
+					age.Better++
 				}
 			}
-			kept := float64(p.Precision.Estimate) >= target
+			kept := Kept(a, p.Confusion)
 			switch {
 			case v.Abstains || p.Confusion.Flagged() == 0:
 				r.Precisionless++
@@ -94,17 +97,17 @@ func NewRetrain(studies []Study, target float64) *Retrain {
 		r.Ages = append(r.Ages, *a)
 	}
 	slices.SortFunc(r.Ages, func(a, b AgeLoss) int { return a.Months - b.Months })
-	r.Sentence = r.sentence(target)
+	r.Sentence = r.sentence(a)
 	return r
 }
 
-func (r *Retrain) sentence(target float64) string {
+func (r *Retrain) sentence(a aim.Aim) string {
 	var b strings.Builder
 	older, worse, tests := 0, 0, 0
-	for _, a := range r.Ages[1:] {
+	for _, age := range r.Ages[1:] {
 		older++
-		worse += a.Worse
-		tests += a.Tests
+		worse += age.Worse
+		tests += age.Tests
 	}
 	switch {
 	case older == 0:
@@ -115,14 +118,21 @@ func (r *Retrain) sentence(target float64) string {
 		oldest := r.Ages[len(r.Ages)-1]
 		fmt.Fprintf(&b, "Models age: of %d older ones, %d rank addresses worse than the youngest beyond chance, on the same months; at %d months ROC AUC changes by %+.3f on average. ", tests, worse, oldest.Months, float64(oldest.Gain))
 	}
+	held := a.Words() + " held"
+	switch a.Kind() {
+	case aim.Precision:
+		held = "precision " + percent(a.Precision) + " held"
+	case aim.Cost:
+		held = "flagging was cheaper than flagging nothing"
+	}
 	month := func(kept, n int) string { return fmt.Sprintf("%d of %d", kept, n) }
 	switch {
 	case r.Shifted > 0 && r.Calm > 0:
-		fmt.Fprintf(&b, "Where no feature's PSI is above %.2f, precision %s held in %s tests; where one is, in %s.", float64(r.DriftLimit), percent(target), month(r.CalmKept, r.Calm), month(r.ShiftedKept, r.Shifted))
+		fmt.Fprintf(&b, "Where no feature's PSI is above %.2f, %s in %s tests; where one is, in %s.", float64(r.DriftLimit), held, month(r.CalmKept, r.Calm), month(r.ShiftedKept, r.Shifted))
 	case r.Shifted > 0:
-		fmt.Fprintf(&b, "A feature's PSI is above %.2f in every test; precision %s held in %s.", float64(r.DriftLimit), percent(target), month(r.ShiftedKept, r.Shifted))
+		fmt.Fprintf(&b, "A feature's PSI is above %.2f in every test; %s in %s.", float64(r.DriftLimit), held, month(r.ShiftedKept, r.Shifted))
 	case r.Calm > 0:
-		fmt.Fprintf(&b, "No feature's PSI is above %.2f in any test; precision %s held in %s.", float64(r.DriftLimit), percent(target), month(r.CalmKept, r.Calm))
+		fmt.Fprintf(&b, "No feature's PSI is above %.2f in any test; %s in %s.", float64(r.DriftLimit), held, month(r.CalmKept, r.Calm))
 	}
 	// The advice follows from the two counts, and says so where they are few.
 	share := func(kept, n int) float64 { return float64(kept) / float64(max(1, n)) }

@@ -85,8 +85,8 @@ func (e *evaluator) slice(family, name string, include []bool) Slice {
 	}
 	if in.RulesOperating != nil {
 		p := e.point(in.RulesOperating, include)
-		p.Target, p.Abstains = Float(e.opt.Target), in.RulesAbstain
-		p.ChosenOn = "training months"
+		like := e.rulesPoint()
+		p.Target, p.ChosenOn, p.Abstains = like.Target, like.ChosenOn, like.Abstains
 		s.Rules = &p
 	}
 	if in.ListedBefore != nil {

@@ -1,5 +1,7 @@
 package evaluation
 
+import "sluice/models/rules/aim"
+
 // SchemaVersion is the version of evaluation.json. It changes when a field
 // changes its meaning or goes away; new fields do not change it.
 const SchemaVersion = 1
@@ -9,8 +11,12 @@ type Evaluation struct {
 	SchemaVersion int    `json:"schema_version"`
 	ModelVersion  string `json:"model_version"`
 	Simulated     bool   `json:"simulated"`
-	Target        Float  `json:"target_precision"`
-	Seed          uint64 `json:"seed"`
+	Target        Float  `json:"target_precision"` // NaN with another aim
+	// The other aims of an operating point, one of them set where Target is NaN.
+	MaxFalsePositiveRate float64 `json:"max_false_positive_rate,omitempty"`
+	CostFalsePositive    float64 `json:"cost_false_positive,omitempty"`
+	CostFalseNegative    float64 `json:"cost_false_negative,omitempty"`
+	Seed                 uint64  `json:"seed"`
 	// Operating is how the threshold was chosen: on the training months alone.
 	Operating OperatingChoice `json:"operating_choice"`
 	// BestF1 is the threshold of best F1 on the same rows, for the comparison
@@ -23,6 +29,29 @@ type Evaluation struct {
 	Studies []Study `json:"studies"`
 	// Retrain says from a backtest how models age; null without one.
 	Retrain *Retrain `json:"retrain"`
+}
+
+// Aim is what the operating point was chosen for.
+func (e *Evaluation) Aim() aim.Aim {
+	a := aim.Aim{FalsePositiveRate: e.MaxFalsePositiveRate, CostFalsePositive: e.CostFalsePositive, CostFalseNegative: e.CostFalseNegative}
+	if e.Target.Defined() {
+		a.Precision = float64(e.Target)
+	}
+	return a
+}
+
+// SetAim says what the operating point was chosen for.
+func (e *Evaluation) SetAim(a aim.Aim) {
+	e.Target = targetOf(a)
+	e.MaxFalsePositiveRate, e.CostFalsePositive, e.CostFalseNegative = a.FalsePositiveRate, a.CostFalsePositive, a.CostFalseNegative
+}
+
+// targetOf is the target precision, NaN of another aim.
+func targetOf(a aim.Aim) Float {
+	if a.Kind() != aim.Precision {
+		return NaN()
+	}
+	return Float(a.Precision)
 }
 
 // Main is the split that the gate judges, or nil.
@@ -67,7 +96,7 @@ type Result struct {
 	BrierRaw       Float       `json:"brier_raw"`
 	BrierParts     *BrierParts `json:"brier_parts"`
 	AtHalf         Point       `json:"at_half"`         // raw probability >= 0.5; rules: fitted for the best F1
-	OperatingPoint Point       `json:"operating_point"` // rules: fitted for the same target precision
+	OperatingPoint Point       `json:"operating_point"` // rules: fitted for the same aim
 	// BestF1 is the model at its threshold of best F1 on the training folds;
 	// null where none was chosen, and of flags.
 	BestF1           *Point            `json:"best_f1"`
@@ -78,7 +107,7 @@ type Result struct {
 // Point is the figures at one threshold.
 type Point struct {
 	Threshold Float  `json:"threshold"` // on the raw probability; null where there is none
-	Target    Float  `json:"target"`
+	Target    Float  `json:"target"`    // precision asked for; NaN with another aim
 	ChosenOn  string `json:"chosen_on"`
 	Abstains  bool   `json:"abstains"`
 	Metrics
@@ -173,9 +202,9 @@ type ThresholdRow struct {
 	UnreportedReq int64 `json:"unreported_requests"`
 }
 
-// Hindsight is the test month's own best threshold for the target precision:
-// what the target would have cost in recall had the month been known. It is
-// for the reader; nothing is chosen by it.
+// Hindsight is the test month's own best threshold for the aim: what it would
+// have cost in recall, or saved, had the month been known. It is for the
+// reader; nothing is chosen by it.
 type Hindsight struct {
 	Target    Float `json:"target"`
 	Reachable bool  `json:"reachable"`
@@ -185,4 +214,8 @@ type Hindsight struct {
 	Best      Float `json:"best_precision"`        // greatest precision with at least MinRows flagged
 	BestAt    Float `json:"best_precision_recall"` // its recall
 	MinRows   int   `json:"min_rows"`
+	// Rate and Saving are the threshold's where the aim is one of them; nil
+	// where it is another, or not reachable.
+	Rate   *Float `json:"false_positive_rate,omitempty"`
+	Saving *Float `json:"saving,omitempty"`
 }

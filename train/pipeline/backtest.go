@@ -129,7 +129,7 @@ func backtest(ctx context.Context, c *Config, st *featurestore.Store, n int, ski
 		}
 		m.at(int64(i-n+1), int64(len(months)-n), fmt.Sprintf("%s in %s", w.splitName(), elapsed(begun)))
 	}
-	out.Retrain = evaluation.NewRetrain(out.Studies, c.TargetPrecision)
+	out.Retrain = evaluation.NewRetrain(out.Studies, c.Aim)
 	return out, nil
 }
 

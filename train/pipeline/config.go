@@ -9,6 +9,7 @@ import (
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
+	"sluice/models/rules/aim"
 	"sluice/train/evaluation"
 	"sluice/train/gbtree"
 )
@@ -45,14 +46,14 @@ type Config struct {
 
 	Further FurtherFiles // what columns from elsewhere than the logs are made of
 
-	Columns         []string // of the model
-	Params          gbtree.Params
-	Rounds          int // num_boost_round
-	Tune            bool
-	Seed            int64
-	TargetPrecision float64
-	Gates           evaluation.GateConfig // MinPrecision is TargetPrecision unless set
-	ExpiresIn       time.Duration         // of a score after its as_of; 0 means 7 days
+	Columns   []string // of the model
+	Params    gbtree.Params
+	Rounds    int // num_boost_round
+	Tune      bool
+	Seed      int64
+	Aim       aim.Aim               // of the operating point; the zero aim is a precision of 0.8
+	Gates     evaluation.GateConfig // those of Aim unless set
+	ExpiresIn time.Duration         // of a score after its as_of; 0 means 7 days
 
 	Threads int
 	Memory  int64 // bytes that reading logs may take; 0 means the default

@@ -14,6 +14,7 @@ import (
 
 	"sluice/featurestore"
 	"sluice/models/registry"
+	"sluice/models/rules/aim"
 )
 
 // attackedSite writes three months of a quiet site with an attack each, from
@@ -22,7 +23,7 @@ func attackedSite(t testing.TB, dir string) Config {
 	t.Helper()
 	c := smallSite(t, dir)
 	c.Logs, c.Labels, c.Detect = nil, nil, true
-	c.Gates.MinPrecision, c.TargetPrecision = 0, .5
+	c.Gates.MinPrecision, c.Aim = 0, aim.AtPrecision(.5)
 	for month := time.June; month <= time.August; month++ {
 		var b, list bytes.Buffer
 		z := gzip.NewWriter(&b)

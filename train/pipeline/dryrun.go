@@ -18,6 +18,7 @@ import (
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/featurestore/webrequest"
+	"sluice/models/rules/aim"
 )
 
 // What a dry run looks at to tell months and times: the first requests of so
@@ -154,7 +155,11 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 		test = monthSpan(c.Test)
 	}
 	say("train   on %s: %d rounds, %d columns, seed %d; %d folds by IP for calibration and threshold", trained, c.Rounds, len(c.Columns), c.Seed, folds)
-	say("test    on %s; target precision %.2f", test, c.TargetPrecision)
+	aimed := "operating point for " + c.Aim.Words()
+	if c.Aim.Kind() == aim.Precision {
+		aimed = fmt.Sprintf("target precision %.2f", c.Aim.Precision)
+	}
+	say("test    on %s; %s", test, aimed)
 	unknown := false
 	for _, m := range c.Train {
 		rows += rowsOf[m]

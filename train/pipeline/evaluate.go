@@ -103,7 +103,7 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	in.RulesAtHalf = rs.BestF1.Flags(t.requestCount, t.sizeMean)
 	in.RulesOperating = rs.AtTarget.Flags(t.requestCount, t.sizeMean)
 	in.RulesAbstain = rs.AtTarget.Abstains
-	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Seed: uint64(c.Seed), Threads: c.Threads, Target: float64(ev.Target)})
+	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Seed: uint64(c.Seed), Threads: c.Threads, Aim: ev.Aim()})
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"sluice/featurestore/row"
 	"sluice/models/registry"
 	"sluice/models/rules"
+	"sluice/models/rules/aim"
 	"sluice/models/scorer"
 	"sluice/serve/edge"
 	"sluice/serve/feed"
@@ -272,18 +273,26 @@ func addScores(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Bui
 		out.seen(a.Since)
 		b.Add(l.IP, a)
 	}
+	v, registryErr := registry.Open(c.Home).Get(version)
+	var point scorer.OperatingPoint
+	if registryErr == nil {
+		point = operatingPoint(v)
+	}
 	if r.Rows() > 0 && !decided {
-		return asOf, fault.Field(fault.Conflict, "min-confidence", "the model abstains: no threshold held its target precision, so it flags nothing; say --min-confidence X to list by confidence, or --rules")
+		return asOf, abstained{
+			note:  "abstains: no threshold " + point.Held("its") + " on the training months",
+			error: fault.Field(fault.Conflict, "min-confidence", "the model abstains: no threshold %s, so it flags nothing; say --min-confidence X to list by confidence, or --rules", point.Held("its")),
+		}
 	}
 	h.Source = "model " + version
 	h.Why = "its requests are like those of addresses that were reported as abusive"
 	h.Threshold = "the model's operating point"
-	if v, err := registry.Open(c.Home).Get(version); err == nil {
+	if registryErr == nil {
 		if v.Manifest.World == featurestore.Simulated {
 			h.Source += ", trained on simulated data"
 		}
 		out.learnt = v.Manifest.Train
-		if t := operatingPoint(v); t != "" {
+		if t := pointText(point); t != "" {
 			h.Threshold += ": " + t
 		}
 	}
@@ -293,14 +302,35 @@ func addScores(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Bui
 	return asOf, nil
 }
 
-// operatingPoint is a version's threshold in words, or "".
-func operatingPoint(v registry.Version) string {
+// abstained is the error of a list that nobody decides; note is what a
+// comparison of lists says of it.
+type abstained struct {
+	error
+	note string
+}
+
+func (a abstained) Unwrap() error { return a.error }
+
+// operatingPoint is a version's; the zero one where it can't be read.
+func operatingPoint(v registry.Version) scorer.OperatingPoint {
 	b, err := v.ReadFile(registry.SchemaFile)
 	var s scorer.Schema
-	if err != nil || json.NewDecoder(bytes.NewReader(b)).Decode(&s) != nil || s.OperatingPoint.Threshold == nil {
+	if err != nil || json.NewDecoder(bytes.NewReader(b)).Decode(&s) != nil {
+		return scorer.OperatingPoint{}
+	}
+	return s.OperatingPoint
+}
+
+// pointText is a version's threshold in words, or "".
+func pointText(p scorer.OperatingPoint) string {
+	if p.Threshold == nil {
 		return ""
 	}
-	return fmt.Sprintf("raw probability of at least %.4g, for a precision of %v", *s.OperatingPoint.Threshold, s.OperatingPoint.Target)
+	aimed := p.Words()
+	if p.Kind() == aim.Precision {
+		aimed = fmt.Sprintf("a precision of %v", p.Precision)
+	}
+	return fmt.Sprintf("raw probability of at least %.4g, for %s", *p.Threshold, aimed)
 }
 
 // addRule lists what a rule of the feed's version flags in the same month: the
@@ -317,12 +347,16 @@ func addRule(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Build
 	if err != nil {
 		return asOf, err
 	}
-	rule, err := ruleOf(v, c.Rules)
+	rule, aimed, err := ruleOf(v, c.Rules)
 	if err != nil {
 		return asOf, err
 	}
 	if rule.Abstains {
-		return asOf, fault.Field(fault.Conflict, "rules", "the rules abstain: none held the target precision on the training months; say --rule best-f1 for the one with the best F1")
+		none := "none " + aimed.Held("the") + " on the training months"
+		return asOf, abstained{
+			note:  "abstain: " + none,
+			error: fault.Field(fault.Conflict, "rules", "the rules abstain: %s; say --rule best-f1 for the one with the best F1", none),
+		}
 	}
 	if len(v.Manifest.Test) == 0 {
 		return asOf, fault.New(fault.Corrupt, "version %s names no test month", v.Name)
@@ -366,19 +400,20 @@ func addRule(ctx context.Context, c *ExportConfig, r *feed.Reader, b *edge.Build
 	return l.AsOf, err
 }
 
-func ruleOf(v registry.Version, choice RuleChoice) (rules.Rule, error) {
+// ruleOf is one of a version's two rules, and what the other was fitted for.
+func ruleOf(v registry.Version, choice RuleChoice) (rules.Rule, aim.Aim, error) {
 	b, err := v.ReadFile(registry.RulesFile)
 	if err != nil {
-		return rules.Rule{}, err
+		return rules.Rule{}, aim.Aim{}, err
 	}
 	set, err := rules.Parse(b)
 	if err != nil {
-		return rules.Rule{}, err
+		return rules.Rule{}, aim.Aim{}, err
 	}
 	if choice == RuleBestF1 {
-		return set.BestF1, nil
+		return set.BestF1, set.Aim, nil
 	}
-	return set.AtTarget, nil
+	return set.AtTarget, set.Aim, nil
 }
 
 // columnsAt finds columns among those of a month.

@@ -215,7 +215,7 @@ func (g *gridder) split(name string, train, test *table, held func(i int) bool) 
 	for _, i := range trained {
 		known[train.groups[i]] = true
 	}
-	in := evaluation.Input{Name: name, Operating: evaluation.OperatingChoice{Threshold: evaluation.NaN(), Target: evaluation.Float(g.c.TargetPrecision), Abstains: true, ChosenOn: "not chosen: the grid is read at one half"}}
+	in := evaluation.Input{Name: name, Operating: evaluation.OperatingChoice{Threshold: evaluation.NaN(), Target: evaluation.NaN(), Abstains: true, ChosenOn: "not chosen: the grid is read at one half"}}
 	for k, i := range at {
 		in.Labels = append(in.Labels, test.labels[i])
 		in.Scores = append(in.Scores, float64(prob[k]))
@@ -223,7 +223,7 @@ func (g *gridder) split(name string, train, test *table, held func(i int) bool) 
 		in.RequestCount = append(in.RequestCount, test.requestCount[i])
 		in.Seen = append(in.Seen, known[test.groups[i]])
 	}
-	s, err = evaluation.Evaluate(g.ctx, in, evaluation.Options{Seed: uint64(g.c.Seed), Draws: -1, Threads: g.c.Threads, Target: g.c.TargetPrecision})
+	s, err = evaluation.Evaluate(g.ctx, in, evaluation.Options{Seed: uint64(g.c.Seed), Draws: -1, Threads: g.c.Threads, Aim: g.c.Aim})
 	g.done++
 	g.meter.at(int64(g.done), int64(g.total), name)
 	return s, slices.Clone(in.Scores), at, err

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/netip"
 	"os"
@@ -125,9 +126,12 @@ func Replay(ctx context.Context, c ReplayConfig, sink Sink) (ReplayResult, error
 		s := Stopped{Name: made.name}
 		list, err := buildList(ctx, &e, sink)
 		var ps []netip.Prefix
+		var none abstained
 		switch {
+		case errors.As(err, &none):
+			s.Note = none.note
 		case fault.Is(err, fault.Conflict):
-			s.Note = made.abstains
+			s.Note = oneLine(err)
 		case err != nil:
 			return out, err
 		default:
@@ -176,18 +180,16 @@ func Replay(ctx context.Context, c ReplayConfig, sink Sink) (ReplayResult, error
 
 // madeList is a list that a replay makes by itself.
 type madeList struct {
-	name     string
-	rules    RuleChoice
-	abstains string
+	name  string
+	rules RuleChoice
 }
 
 func (c *ReplayConfig) made() (out []madeList) {
 	if c.Model {
-		out = append(out, madeList{"model", NoRule, "abstains: no threshold held its target precision on the training months"})
+		out = append(out, madeList{"model", NoRule})
 	}
 	if c.Rules {
-		const none = "abstain: none held the target precision on the training months"
-		out = append(out, madeList{"rules at target", RuleAtTarget, none}, madeList{"rules, best F1", RuleBestF1, none})
+		out = append(out, madeList{"rules at target", RuleAtTarget}, madeList{"rules, best F1", RuleBestF1})
 	}
 	return out
 }

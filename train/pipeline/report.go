@@ -237,15 +237,16 @@ func (w *work) settings() []report.Setting {
 	out := []report.Setting{
 		{Name: "num_boost_round", Value: strconv.Itoa(w.rounds)},
 		{Name: "seed", Value: strconv.FormatInt(w.Seed, 10)},
-		{Name: "target_precision", Value: strconv.FormatFloat(w.TargetPrecision, 'g', -1, 64)},
 	}
-	b, err := json.Marshal(w.params)
-	if err != nil {
-		return out
-	}
+	return append(append(out, settingsOf(w.Aim)...), settingsOf(w.params)...)
+}
+
+// settingsOf are the fields of a struct's JSON, by name; the seed stands apart.
+func settingsOf(v any) (out []report.Setting) {
+	b, err := json.Marshal(v)
 	var m map[string]json.RawMessage
-	if json.Unmarshal(b, &m) != nil {
-		return out
+	if err != nil || json.Unmarshal(b, &m) != nil {
+		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if name != "seed" {
@@ -341,6 +342,6 @@ func (w *work) flags() string {
 	add(w.Tune, "--tune")
 	add(w.Seed != 0, "--seed %d", w.Seed)
 	add(w.Review, "--review")
-	add(w.TargetPrecision != 0.8, "--target-precision %g", w.TargetPrecision)
+	add(w.Aim.Flags() != "", "%s", w.Aim.Flags())
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/models/registry"
+	"sluice/models/rules/aim"
 	"sluice/train/evaluation"
 	"sluice/train/gbtree"
 	"sluice/train/report"
@@ -122,12 +123,15 @@ func (c *Config) check() error {
 	if len(slices.Compact(slices.Sorted(slices.Values(c.Columns)))) < len(c.Columns) {
 		return fault.Field(fault.Usage, "columns", "--columns names a column twice")
 	}
-	if c.TargetPrecision == 0 {
-		c.TargetPrecision = 0.8
+	c.Aim = c.Aim.OrDefault()
+	if err := c.Aim.Check(); err != nil {
+		return err
 	}
 	if c.Gates == (evaluation.GateConfig{}) {
-		c.Gates = evaluation.DefaultGates()
-		c.Gates.MinPrecision = c.TargetPrecision
+		c.Gates = evaluation.DefaultGates().For(c.Aim)
+	}
+	if c.Gates.CheaperThanNothing && c.Aim.Kind() != aim.Cost {
+		return fault.Field(fault.Usage, "gates", "the gate cheaper_than_nothing needs costs, and the operating point is chosen for %s: say --cost-false-positive and --cost-false-negative", c.Aim.Words())
 	}
 	return c.Gates.Validate()
 }
@@ -263,7 +267,7 @@ type inputs struct {
 	Seen      string        `json:"detection_sha256,omitempty"` // what detection saw, for the report
 	Backtest  []string      `json:"backtest,omitempty"`         // months whose rows it stands on, by checksum
 	Seed      int64         `json:"seed"`
-	Target    float64       `json:"target_precision"`
+	aim.Aim                 // of the default, target_precision alone
 
 	Gates evaluation.GateConfig `json:"gates"`
 
@@ -292,7 +296,7 @@ func (c *Config) inputs(st *featurestore.Store, train, test *table, lists *reput
 		Program: programVersion, World: c.World, Train: c.Train, Test: c.Test,
 		TrainRows: fmt.Sprintf("%x", train.filesHash), TestRows: fmt.Sprintf("%x", test.filesHash),
 		Columns: c.Columns, Schema: columns.Hash(c.Columns), Params: withoutThreads(c.Params), Rounds: c.Rounds, Tune: c.Tune, Grid: c.Grid, Review: c.Review,
-		Seed: c.Seed, Target: c.TargetPrecision, Gates: c.Gates,
+		Seed: c.Seed, Aim: c.Aim, Gates: c.Gates,
 	}
 	for _, m := range st.Manifest().Months {
 		if slices.Contains(c.Train, m.Month) || slices.Contains(c.Test, m.Month) {

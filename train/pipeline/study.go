@@ -93,7 +93,7 @@ func (w *work) variant(v variant, out *evaluation.Variant) ([]evaluation.PartInp
 	if out.FoldsPRAUC, err = evaluation.PRAUC(train.labels, folds, nil); err != nil {
 		return nil, err
 	}
-	op, err := evaluation.ChooseOperatingPoint(train.labels, folds, train.groups, w.TargetPrecision, "folds")
+	op, err := evaluation.Choose(train.labels, folds, train.groups, w.Aim, "folds")
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"sluice/models/ensemble"
 	"sluice/models/registry"
 	"sluice/models/rules"
+	"sluice/models/rules/aim"
 	"sluice/models/scorer"
 	"sluice/models/xgboost"
 	"sluice/train/evaluation"
@@ -107,13 +108,13 @@ func (w *work) fitThresholds() error {
 		return err
 	}
 	chosenOn := fmt.Sprintf("%d folds of %s, grouped by IP", folds, monthSpan(w.Train))
-	if w.operating, err = evaluation.ChooseOperatingPoint(t.labels, raw, t.groups, w.TargetPrecision, chosenOn); err != nil {
+	if w.operating, err = evaluation.Choose(t.labels, raw, t.groups, w.Aim, chosenOn); err != nil {
 		return err
 	}
 	if w.bestF1, err = evaluation.ChooseBestF1(t.labels, raw, chosenOn); err != nil {
 		return err
 	}
-	if w.rules, err = rules.Train(w.ctx, t.requestCount, t.sizeMean, t.labels, t.groups, rules.Options{Target: w.TargetPrecision, Threads: w.Threads}); err != nil {
+	if w.rules, err = rules.Train(w.ctx, t.requestCount, t.sizeMean, t.labels, t.groups, rules.Options{Aim: w.Aim, Threads: w.Threads}); err != nil {
 		return err
 	}
 	point := "the model abstains: " + w.operating.Reason
@@ -137,7 +138,7 @@ func (w *work) split() (evaluation.Split, error) {
 	in.RulesAbstain = w.rules.AtTarget.Abstains
 	in.Seen = seen(w.train, w.test)
 	in.Champion = w.championFlags()
-	s, err := evaluation.Evaluate(w.ctx, in, evaluation.Options{Seed: uint64(w.Seed), Threads: w.Threads, Target: w.TargetPrecision})
+	s, err := evaluation.Evaluate(w.ctx, in, evaluation.Options{Seed: uint64(w.Seed), Threads: w.Threads, Aim: w.Aim})
 	if err == nil {
 		w.stage("evaluate", begun, "%d rows of %s, %d bootstrap draws by IP", s.Rows.Rows, monthSpan(w.Test), s.Intervals.Draws)
 	}
@@ -153,9 +154,10 @@ func (w *work) evaluate() (*evaluation.Evaluation, error) {
 	}
 	ev := &evaluation.Evaluation{
 		SchemaVersion: evaluation.SchemaVersion, ModelVersion: w.version, Simulated: w.World == featurestore.Simulated,
-		Target: evaluation.Float(w.TargetPrecision), Seed: uint64(w.Seed), Operating: w.operating, BestF1: &w.bestF1, Splits: []evaluation.Split{s}, Studies: []evaluation.Study{},
+		Seed: uint64(w.Seed), Operating: w.operating, BestF1: &w.bestF1, Splits: []evaluation.Split{s}, Studies: []evaluation.Study{},
 	}
-	facts := evaluation.Facts{MaxPSI: math.NaN()}
+	ev.SetAim(w.Aim)
+	facts := evaluation.Facts{MaxPSI: math.NaN(), Aim: w.Aim}
 	if m := w.drift.Of(monthSpan(w.Test)); m != nil {
 		facts.MaxPSI, facts.MaxPSIFeature = featureDrift(*m, w.train.names)
 	}
@@ -228,7 +230,8 @@ func seen(train, test *table) []bool {
 }
 
 // championFlags are the serving model's verdicts on the test rows; nil without
-// one, or where it needs other columns or was trained on these very rows.
+// one, or where it needs other columns, was trained on these very rows, or was made
+// for another aim.
 func (w *work) championFlags() []bool {
 	if w.registry == nil {
 		return nil
@@ -247,6 +250,11 @@ func (w *work) championFlags() []bool {
 	}
 	if m := overlap(v.Manifest.Train, w.Test); len(m) > 0 {
 		return note("it was trained on " + monthSpan(m))
+	}
+	// Recall at two thresholds says nothing where they were not chosen for the
+	// same; costs can be counted for any.
+	if its := operatingPoint(v).Aim; its != w.Aim && w.Aim.Kind() != aim.Cost {
+		return note("its operating point was chosen for " + its.Words() + ", this one for " + w.Aim.Words())
 	}
 	s, err := scorer.Load(v)
 	if err != nil {
@@ -322,7 +330,7 @@ func (w *work) write(ev *evaluation.Evaluation, inputsText []byte, inputsSum [sh
 	if err := d.WriteFile(registry.CalibrationFile, cal); err != nil {
 		return registry.Version{}, err
 	}
-	op := scorer.OperatingPoint{Threshold: threshold, Target: w.TargetPrecision, ChosenOn: w.operating.ChosenOn}
+	op := scorer.OperatingPoint{Threshold: threshold, Aim: w.Aim, ChosenOn: w.operating.ChosenOn}
 	if err := d.WriteJSON(registry.SchemaFile, scorer.NewSchema(w.train.names, op)); err != nil {
 		return registry.Version{}, err
 	}

@@ -75,8 +75,12 @@ func modelCard(in Input) *document {
 		if s.OperatingPoint.Abstains {
 			blocks = append(blocks, para("The model abstains: it flags nothing. Confidences are still given."))
 		} else {
-			blocks = append(blocks, para(fmt.Sprintf("Operating point: flagged at raw probability %s or more, chosen on %s for precision %s.",
-				share(s.OperatingPoint.Threshold), s.OperatingPoint.ChosenOn, pct(float64(s.OperatingPoint.Target)))))
+			aimed := "precision " + pct(float64(s.OperatingPoint.Target))
+			if !s.OperatingPoint.Target.Defined() {
+				aimed = in.Evaluation.Aim().Words()
+			}
+			blocks = append(blocks, para(fmt.Sprintf("Operating point: flagged at raw probability %s or more, chosen on %s for %s.",
+				share(s.OperatingPoint.Threshold), s.OperatingPoint.ChosenOn, aimed)))
 		}
 		blocks = append(blocks, para("report.html and report.md beside this card have every figure with its interval; evaluation.json has them for programs."))
 		add("quality", "How good it is", blocks...)

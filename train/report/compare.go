@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sluice/featurestore/fault"
+	"sluice/models/rules/aim"
 	"sluice/serve/chart"
 	"sluice/train/evaluation"
 )
@@ -32,6 +33,9 @@ func Compare(a, b *evaluation.Evaluation) (html, markdown []byte, err error) {
 		verdicts = append(verdicts, callout{"note", words(fmt.Sprintf("**The test rows differ**: %s of %s for the first, %s for the second. A difference may be the months' and not the models'.",
 			plural(sa.Rows.Rows, "row", "rows"), joined(sa.Months.Test), plural(sb.Rows.Rows, "row", "rows")+" of "+joined(sb.Months.Test)))})
 	}
+	if a.Aim() != b.Aim() {
+		verdicts = append(verdicts, callout{"note", words(fmt.Sprintf("**The operating points aim at different things**: the first at %s, the second at %s. What they flag differs for that alone.", a.Aim().Words(), b.Aim().Words()))})
+	}
 	for i, e := range []*evaluation.Evaluation{a, b} {
 		tone := "good"
 		if !e.Gate.Passed {
@@ -42,10 +46,11 @@ func Compare(a, b *evaluation.Evaluation) (html, markdown []byte, err error) {
 	add("verdict", "Verdicts", verdicts...)
 
 	t := newTable("Figures", th(""), thNum(names[0], ""), thNum("95 % interval", "interval"), thNum(names[1], ""), thNum("95 % interval", "interval"), thNum("Difference", ""))
-	for _, f := range []struct {
+	type compared struct {
 		name, def, path string
 		of              func(s *evaluation.Split) evaluation.Float
-	}{
+	}
+	figures := []compared{
 		{"ROC AUC", "roc-auc", "roc_auc", func(s *evaluation.Split) evaluation.Float { return s.ROCAUC }},
 		{"PR AUC", "pr-auc", "pr_auc", func(s *evaluation.Split) evaluation.Float { return s.PRAUC }},
 		{"Brier score", "brier", "brier", func(s *evaluation.Split) evaluation.Float { return s.Brier }},
@@ -62,7 +67,18 @@ func Compare(a, b *evaluation.Evaluation) (html, markdown []byte, err error) {
 		}},
 		{"Labelled test rows", "row", "", func(s *evaluation.Split) evaluation.Float { return evaluation.Float(s.Rows.Rows) }},
 		{"Share labelled True", "label", "", func(s *evaluation.Split) evaluation.Float { return s.Rows.Prevalence() }},
-	} {
+	}
+	if a.MaxFalsePositiveRate > 0 || b.MaxFalsePositiveRate > 0 {
+		figures = append(figures, compared{"False-positive rate at the operating point", "fpr", "", func(s *evaluation.Split) evaluation.Float {
+			return s.OperatingPoint.Confusion.FalsePositiveRate()
+		}})
+	}
+	if c := a.Aim(); c.Kind() == aim.Cost && c == b.Aim() {
+		figures = append(figures, compared{"Saved of the cost of flagging nothing", "saving", "operating_point.saving", func(s *evaluation.Split) evaluation.Float {
+			return evaluation.Saving(c, s.OperatingPoint.Confusion)
+		}})
+	}
+	for _, f := range figures {
 		va, vb := f.of(sa), f.of(sb)
 		show := func(v evaluation.Float) string { return fixed(float64(v), 4) }
 		diff := signed(float64(vb-va), 4)
@@ -97,7 +113,7 @@ func Compare(a, b *evaluation.Evaluation) (html, markdown []byte, err error) {
 	if len(gates.rows) > 0 {
 		add("gates", "Gates", *gates)
 	}
-	add("definitions", "Definitions", definitions)
+	add("definitions", "Definitions", definitionsOf(a.Aim(), b.Aim()))
 	return d.html(), d.markdown(), nil
 }
 

@@ -3,11 +3,12 @@ package report
 import (
 	"fmt"
 
+	"sluice/models/rules/aim"
 	"sluice/serve/chart"
 	"sluice/train/evaluation"
 )
 
-func curveBlocks(s *evaluation.Split) []block {
+func curveBlocks(e *evaluation.Evaluation, s *evaluation.Split) []block {
 	c := s.Curves
 	if c == nil {
 		return nil
@@ -18,7 +19,7 @@ func curveBlocks(s *evaluation.Split) []block {
 		fs = append(fs, prFigure(s))
 	}
 	if len(c.ROC) > 0 {
-		fs = append(fs, rocFigure(s))
+		fs = append(fs, rocFigure(e.Aim(), s))
 	}
 	if len(c.Reliability) > 0 {
 		fs = append(fs, reliabilityFigure(s))
@@ -30,7 +31,7 @@ func curveBlocks(s *evaluation.Split) []block {
 		fs = append(fs, byThresholdFigure(s))
 	}
 	if len(c.ROC) > 0 {
-		fs = append(fs, costFigure(s))
+		fs = append(fs, costFigure(e.Aim(), s))
 	}
 	if len(fs) > 0 {
 		out = append(out, gallery{figures: fs})
@@ -82,14 +83,17 @@ func prFigure(s *evaluation.Split) figure {
 		}
 	}
 	base := float64(s.Rows.Prevalence())
+	series := []chart.Series{
+		{Name: "model", Colour: 1, Points: pts},
+		{Name: "guessing", Dashed: true, Points: []chart.Point{{X: 0, Y: base}, {X: 1, Y: base}}},
+	}
+	if y := float64(s.Hindsight.Target); s.Hindsight.Target.Defined() {
+		series = append(series, chart.Series{Name: "target", Colour: 5, Dashed: true, Points: []chart.Point{{X: 0, Y: y}, {X: 1, Y: y}}})
+	}
 	svg := chart.Line{
 		Head: chart.Head{ID: "pr", Title: "Precision and recall", Desc: fmt.Sprintf("Precision of True against recall over all thresholds; average precision %s, guessing %s.", share(s.PRAUC), share(s.Rows.Prevalence()))},
 		X:    chart.Axis{Label: "recall", Max: 1, Percent: true}, Y: chart.Axis{Label: "precision", Max: 1, Percent: true},
-		Series: []chart.Series{
-			{Name: "model", Colour: 1, Points: pts},
-			{Name: "guessing", Dashed: true, Points: []chart.Point{{X: 0, Y: base}, {X: 1, Y: base}}},
-			{Name: "target", Colour: 5, Dashed: true, Points: []chart.Point{{X: 0, Y: float64(s.Hindsight.Target)}, {X: 1, Y: float64(s.Hindsight.Target)}}},
-		},
+		Series: series,
 		Marks: marks(s, func(p evaluation.Point) (evaluation.Float, evaluation.Float) {
 			return p.Classes.True.Recall, p.Classes.True.Precision
 		}),
@@ -97,7 +101,7 @@ func prFigure(s *evaluation.Split) figure {
 	return figure{svg, "Precision against recall. Points are what would be flagged: the model at its thresholds, the rules, the list.", t}
 }
 
-func rocFigure(s *evaluation.Split) figure {
+func rocFigure(a aim.Aim, s *evaluation.Split) figure {
 	var pts []chart.Point
 	t := newTable("True-positive rate by false-positive rate", thNum("FPR", "fpr"), thNum("TPR (recall)", "recall"), thNum("Threshold", ""))
 	step := every(len(s.Curves.ROC), 12)
@@ -107,13 +111,17 @@ func rocFigure(s *evaluation.Split) figure {
 			t.add(plainNum(share(p.FPR)), plainNum(share(p.TPR)), plainNum(share(p.Threshold)))
 		}
 	}
+	series := []chart.Series{
+		{Name: "model", Colour: 1, Points: pts},
+		{Name: "guessing", Dashed: true, Points: []chart.Point{{X: 0, Y: 0}, {X: 1, Y: 1}}},
+	}
+	if x := a.FalsePositiveRate; x > 0 {
+		series = append(series, chart.Series{Name: "limit", Colour: 5, Dashed: true, Points: []chart.Point{{X: x, Y: 0}, {X: x, Y: 1}}})
+	}
 	svg := chart.Line{
 		Head: chart.Head{ID: "roc", Title: "ROC curve", Desc: fmt.Sprintf("True-positive rate against false-positive rate over all thresholds; area %s.", share(s.ROCAUC))},
 		X:    chart.Axis{Label: "false-positive rate", Max: 1, Percent: true}, Y: chart.Axis{Label: "true-positive rate", Max: 1, Percent: true},
-		Series: []chart.Series{
-			{Name: "model", Colour: 1, Points: pts},
-			{Name: "guessing", Dashed: true, Points: []chart.Point{{X: 0, Y: 0}, {X: 1, Y: 1}}},
-		},
+		Series: series,
 		Marks: marks(s, func(p evaluation.Point) (evaluation.Float, evaluation.Float) {
 			return p.Confusion.FalsePositiveRate(), p.Classes.True.Recall
 		}),

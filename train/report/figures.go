@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sluice/models/rules"
+	"sluice/models/rules/aim"
 	"sluice/serve/chart"
 	"sluice/train/evaluation"
 )
@@ -157,6 +158,9 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 	t := newTable("Paired differences at the operating points, model minus rival", th("Rival"), thDef("Verdict", "comparison"),
 		thNum("Recall", "recall"), thNum("interval", "interval"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("F1", "f1"), thNum("interval", "interval"), thNum("Recall at its precision", "same-precision"),
 		thNum("Only model right", "mcnemar"), thNum("Only rival right", "mcnemar"), thNum("McNemar p", "mcnemar"))
+	if in.Evaluation.Aim().Kind() == aim.Cost {
+		t.head[2] = thNum("Saved", "saving")
+	}
 	diff := func(iv evaluation.Interval) (cell, cell) {
 		return plainNum(signed(float64(iv.Estimate), 3)), plainNum(signedWithin(iv))
 	}
@@ -184,12 +188,18 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 	out = append(out, *t)
 	if in.Rules != nil {
 		items := list{
-			{{text: "For the target precision: ", bold: true}, {text: ruleText(in.Rules.AtTarget), def: "rules"}},
+			{{text: fittedFor[in.Evaluation.Aim().Kind()], bold: true}, {text: ruleText(in.Rules.AtTarget), def: "rules"}},
 			{{text: "For the best F1: ", bold: true}, {text: ruleText(in.Rules.BestF1), def: "rules"}},
 		}
 		out = append(out, heading{"The rules, as fitted on the training months"}, items)
 	}
 	return out
+}
+
+// fittedFor names the first of the two rules.
+var fittedFor = map[aim.Kind]string{
+	aim.None: "For the target precision: ", aim.Precision: "For the target precision: ",
+	aim.FalsePositiveRate: "For the greatest false-positive rate: ", aim.Cost: "For the least cost: ",
 }
 
 // beyondTheList says how the model does where the list can say nothing; nil

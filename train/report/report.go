@@ -46,7 +46,7 @@ func build(in Input) (*document, error) {
 	add("figures", "Figures", figureBlocks(in, s)...)
 	add("comparison", "Against the rules and the list", comparisonBlocks(in, s)...)
 	add("new", "New addresses, where a list says nothing", newBlocks(s)...)
-	add("curves", "Curves and thresholds", curveBlocks(s)...)
+	add("curves", "Curves and thresholds", curveBlocks(&in.Evaluation, s)...)
 	add("slices", "Slices", sliceBlocks(s)...)
 	add("importances", "What the model looks at", importanceBlocks(in)...)
 	add("studies", "What if", studyBlocks(in)...)
@@ -56,6 +56,6 @@ func build(in Input) (*document, error) {
 	add("errors", "Largest errors", errorBlocks(in)...)
 	add("data", "Data", dataBlocks(in, s)...)
 	add("made", "How it was made", madeBlocks(in, s)...)
-	add("definitions", "Definitions", definitions)
+	add("definitions", "Definitions", definitionsOf(in.Evaluation.Aim()))
 	return d, nil
 }

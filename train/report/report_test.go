@@ -19,6 +19,7 @@ import (
 	"sluice/featurestore/columns"
 	"sluice/models/drift"
 	"sluice/models/rules"
+	"sluice/models/rules/aim"
 	"sluice/train/evaluation"
 )
 
@@ -65,12 +66,17 @@ func newWorld(n int, seed uint64, skill float64) *world {
 // fixture is a whole report's input from n rows; the model of little skill is
 // held back.
 func fixture(t testing.TB, n, draws int, skill float64) Input {
+	return fixtureFor(t, n, draws, skill, aim.AtPrecision(0.8))
+}
+
+// fixtureFor is fixture with an operating point chosen for at.
+func fixtureFor(t testing.TB, n, draws int, skill float64, at aim.Aim) Input {
 	t.Helper()
-	key := fmt.Sprint(n, draws, skill)
+	key := fmt.Sprint(n, draws, skill, at)
 	if b, ok := fixtures[key]; ok {
 		return b()
 	}
-	in := newFixture(t, n, draws, skill)
+	in := newFixture(t, n, draws, skill, at)
 	// Tests change what they get: each has its own splits and errors.
 	fixtures[key] = func() Input {
 		own := in
@@ -87,11 +93,11 @@ func fixture(t testing.TB, n, draws int, skill float64) Input {
 // fixtures keeps what was made: fitting the rules is the slow part.
 var fixtures = map[string]func() Input{}
 
-func newFixture(t testing.TB, n, draws int, skill float64) Input {
+func newFixture(t testing.TB, n, draws int, skill float64, at aim.Aim) Input {
 	t.Helper()
 	ctx := context.Background()
 	train, test := newWorld(n, 1, skill), newWorld(n, 2, skill)
-	op, err := evaluation.ChooseOperatingPoint(train.labels, train.scores, train.groups, 0.8, "five folds of 2024-06 and 2024-07, grouped by address")
+	op, err := evaluation.Choose(train.labels, train.scores, train.groups, at, "five folds of 2024-06 and 2024-07, grouped by address")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +105,7 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := rules.Train(ctx, train.count, train.size, train.labels, train.groups, rules.Options{Target: 0.8})
+	set, err := rules.Train(ctx, train.count, train.size, train.labels, train.groups, rules.Options{Aim: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +116,7 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 		ListedBefore: test.listed, RequestCount: test.count, Seen: test.seen, Unknown: n / 30,
 		Slices: []evaluation.SliceInput{{Family: "address family", Name: "IPv6", Include: test.ipv6}},
 	}
-	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Seed: 7, Draws: draws, Target: 0.8})
+	split, err := evaluation.Evaluate(ctx, in, evaluation.Options{Seed: 7, Draws: draws, Aim: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +126,10 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 	third := split
 	third.Name = "unseen months"
 	e := evaluation.Evaluation{
-		SchemaVersion: evaluation.SchemaVersion, ModelVersion: "2024-07-0123456789ab", Target: 0.8, Seed: 7, Operating: op,
-		Splits: []evaluation.Split{split, second, third}, Gate: evaluation.Judge(&split, evaluation.DefaultGates(), evaluation.Facts{MaxPSI: math.NaN()}),
+		SchemaVersion: evaluation.SchemaVersion, ModelVersion: "2024-07-0123456789ab", Seed: 7, Operating: op,
+		Splits: []evaluation.Split{split, second, third}, Gate: evaluation.Judge(&split, evaluation.DefaultGates().For(at), evaluation.Facts{MaxPSI: math.NaN(), Aim: at}),
 	}
+	e.SetAim(at)
 	profile, err := drift.NewProfile([]string{"request_count", "response_size_mean"}, [][]float64{train.count, train.size})
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +195,7 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 		}
 		out.Swarm = append(out.Swarm, s)
 	}
-	out.Evaluation.Studies, out.Evaluation.Retrain = fixtureStudies(t, test, draws)
+	out.Evaluation.Studies, out.Evaluation.Retrain = fixtureStudies(t, test, draws, at)
 	out.Grid = fixtureGrid(split)
 	d := Dossier{Kind: "false positive", IP: "192.0.2.xxx", ID: "3f0c", Attack: "a1", Month: "2024-08", Score: 0.981, Calibrated: 0.953, Country: "CA",
 		Values: []Value{{"request_count", 18233, 1.734}, {"response_size_mean", 311.25, 0.92}, {"not_null_accept_language_ratio", math.NaN(), -0.031}}}
@@ -203,7 +210,7 @@ func newFixture(t testing.TB, n, draws int, skill float64) Input {
 
 // fixtureStudies are studies of every kind: two of columns, one of tuning, of
 // definitions with one left out, and models of three ages.
-func fixtureStudies(t testing.TB, w *world, draws int) ([]evaluation.Study, *evaluation.Retrain) {
+func fixtureStudies(t testing.TB, w *world, draws int, at aim.Aim) ([]evaluation.Study, *evaluation.Retrain) {
 	part := func(name string, shift float64, keep func(i int) bool) evaluation.PartInput {
 		in := evaluation.PartInput{Part: name}
 		for i := range w.labels {
@@ -240,7 +247,7 @@ func fixtureStudies(t testing.TB, w *world, draws int) ([]evaluation.Study, *eva
 	}
 	out[3].Paired = false
 	out[3].Variants = append(out[3].Variants, evaluation.Variant{Name: "L4", Skipped: "the exports have no score"})
-	return out, evaluation.NewRetrain(out, 0.8)
+	return out, evaluation.NewRetrain(out, at)
 }
 
 // fixtureGrid is two random splits, by row and by address, and one forward.

@@ -271,16 +271,16 @@ func monthBlocks(in Input) []block {
 
 // splitSentence counts the splits that kept the promise.
 func splitSentence(e *evaluation.Evaluation) block {
-	kept, abstained := 0, 0
+	a, kept, abstained := e.Aim(), 0, 0
 	for _, s := range e.Splits {
-		switch p := s.OperatingPoint.Classes.True.Precision; {
+		switch {
 		case s.OperatingPoint.Abstains:
 			abstained++
-		case p >= e.Target:
+		case evaluation.Kept(a, s.OperatingPoint.Confusion):
 			kept++
 		}
 	}
-	text := fmt.Sprintf("Of %d splits, %d reach precision %s at the operating point chosen beforehand", len(e.Splits), kept, pct(float64(e.Target)))
+	text := fmt.Sprintf("Of %d splits, %d %s", len(e.Splits), kept, keptSentence(a))
 	if abstained > 0 {
 		text += fmt.Sprintf(", and in %d the model abstains", abstained)
 	}

@@ -112,7 +112,8 @@ func gainCells(iv *evaluation.Interval) []cell {
 }
 
 // acrossSplits draws a study that was made for several months: each variant's
-// ROC AUC and its precision at the operating point, month by month.
+// ROC AUC and its precision at the operating point, month by month; target is
+// NaN where the aim is no precision.
 func acrossSplits(of []evaluation.Study, target float64) []figure {
 	if len(of) < 2 {
 		return nil
@@ -156,7 +157,11 @@ func acrossSplits(of []evaluation.Study, target float64) []figure {
 			b = append(b, chart.Series{Name: n, Colour: k%5 + 1, Dots: true, Points: precision[n], Low: low[n], High: high[n]})
 		}
 	}
-	b = append(b, chart.Series{Name: "target", Dashed: true, Points: []chart.Point{{X: 0.5, Y: target}, {X: float64(len(of)) + 0.5, Y: target}}})
+	came := "Precision at each variant's own operating point. A variant that abstains has no dot."
+	if !math.IsNaN(target) {
+		came = "What each promised at the target and what came of it. A variant that abstains has no dot."
+		b = append(b, chart.Series{Name: "target", Dashed: true, Points: []chart.Point{{X: 0.5, Y: target}, {X: float64(len(of)) + 0.5, Y: target}}})
+	}
 	x := chart.Axis{Label: "test month", Min: 0.5, Max: float64(len(of)) + 0.5, Names: months}
 	id := "study-" + of[0].Name
 	size := chart.Size{Width: 460, Height: 360}
@@ -165,7 +170,7 @@ func acrossSplits(of []evaluation.Study, target float64) []figure {
 		caption: "The order of addresses, month by month.",
 	}, {
 		svg:     chart.Line{Head: chart.Head{ID: id + "-precision", Title: "Precision at the operating point by test month", Desc: "Precision of each variant at its own operating point, with 95 % intervals.", Size: size}, X: x, Y: chart.Axis{Label: "precision", Max: 1, Percent: true}, Series: b}.SVG(),
-		caption: "What each promised at the target and what came of it. A variant that abstains has no dot.", data: t,
+		caption: came, data: t,
 	}}
 }
 

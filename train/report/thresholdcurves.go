@@ -1,8 +1,9 @@
 package report
 
 import (
-	"fmt"
+	"slices"
 
+	"sluice/models/rules/aim"
 	"sluice/serve/chart"
 	"sluice/train/evaluation"
 )
@@ -37,12 +38,16 @@ var costRatios = []float64{1, 4, 20}
 
 // costFigure is the cost per row along the threshold, against flagging
 // nothing.
-func costFigure(s *evaluation.Split) figure {
+func costFigure(a aim.Aim, s *evaluation.Split) figure {
+	ratios := costRatios
+	if own := a.CostFalsePositive / a.CostFalseNegative; a.Kind() == aim.Cost && !slices.Contains(ratios, own) {
+		ratios = append([]float64{own}, ratios...)
+	}
 	pos, neg := float64(s.Rows.True), float64(s.Rows.False)
 	t := newTable("Cheapest threshold by what a false positive costs", thNum("A false positive costs", ""), thNum("Threshold", ""), thNum("Cost of flagging nothing = 1", "cost"))
 	var series []chart.Series
-	for k, ratio := range costRatios {
-		line := chart.Series{Name: fmt.Sprintf("false positive costs %.0f", ratio), Colour: k + 1}
+	for k, ratio := range ratios {
+		line := chart.Series{Name: "false positive costs " + value(ratio), Colour: k + 1}
 		best, at := 1.0, evaluation.NaN()
 		for _, p := range s.Curves.ROC {
 			if !p.Threshold.Defined() {
@@ -58,7 +63,7 @@ func costFigure(s *evaluation.Split) figure {
 		if at.Defined() {
 			where = share(at)
 		}
-		t.add(plainNum(fixed(ratio, 0)), plainNum(where), tdNum(fixed(best, 3), "cost"))
+		t.add(plainNum(value(ratio)), plainNum(where), tdNum(fixed(best, 3), "cost"))
 		series = append(series, line)
 	}
 	svg := chart.Line{

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"sluice/models/rules/aim"
 	"sluice/train/evaluation"
 )
 
@@ -17,17 +18,23 @@ func Verdict(e *evaluation.Evaluation) string {
 	}
 	test := joined(s.Months.Test)
 	t := s.OperatingPoint.Classes.True
+	kind := e.Aim().Kind()
+	precisionAim := kind == aim.Precision || kind == aim.None
 	if e.Gate.Passed {
-		out := fmt.Sprintf("The model passes every gate: in %s, %s of the rows it flags are reported (at least %s asked), and it finds %s of those reported",
-			test, pct(float64(t.Precision)), pct(float64(e.Target)), pct(float64(t.Recall)))
-		// A pass by the point alone is said with how sure it is.
-		if low := float64(s.OperatingPoint.PrecisionLow); low < float64(e.Target) {
-			out += fmt.Sprintf(" (the precision's 95 %% interval, %s to %s, reaches below the target)", pct(low), pct(float64(s.OperatingPoint.PrecisionHigh)))
+		out := fmt.Sprintf("The model passes every gate: in %s, %s of the rows it flags are reported", test, pct(float64(t.Precision)))
+		if precisionAim {
+			out += fmt.Sprintf(" (at least %s asked), and it finds %s of those reported", pct(float64(e.Target)), pct(float64(t.Recall)))
+			// A pass by the point alone is said with how sure it is.
+			if low := float64(s.OperatingPoint.PrecisionLow); low < float64(e.Target) {
+				out += fmt.Sprintf(" (the precision's 95 %% interval, %s to %s, reaches below the target)", pct(low), pct(float64(s.OperatingPoint.PrecisionHigh)))
+			}
+		} else {
+			out += passedFor(e, s)
 		}
 		var rivals []string
 		for _, c := range []*evaluation.Paired{s.Comparison.Rules, s.Comparison.ListedBefore, s.Comparison.Champion} {
 			if c != nil && c.Verdict == evaluation.NoContest {
-				out += "; no rules reach the target"
+				out += "; no rules " + map[bool]string{true: "reach the target", false: "keep to the limit"}[precisionAim]
 				if f := s.Comparison.RulesF1; f != nil {
 					out += ", and with both tuned for the best F1 it is " + f.Verdict.Words() + " them"
 				}
@@ -38,7 +45,7 @@ func Verdict(e *evaluation.Evaluation) string {
 			}
 		}
 		if len(rivals) > 0 {
-			out += "; by recall it is " + joined(rivals)
+			out += "; by " + map[bool]string{true: "cost", false: "recall"}[kind == aim.Cost] + " it is " + joined(rivals)
 		}
 		return out + "."
 	}
@@ -55,6 +62,8 @@ func Verdict(e *evaluation.Evaluation) string {
 	out := "The model is held back: "
 	op := s.OperatingPoint
 	switch {
+	case first.Name == "min_precision" && op.Abstains && !precisionAim:
+		out += abstainsFor(e)
 	case first.Name == "min_precision" && op.Abstains && e.Operating.Best.Defined():
 		out += fmt.Sprintf("no threshold promised precision %s on the training months; the best lower bound was %s, %s short, so it flags nothing",
 			pct(float64(op.Target)), pct(float64(e.Operating.Best)), evaluation.Short(float64(e.Operating.Best), float64(op.Target)))
@@ -67,7 +76,8 @@ func Verdict(e *evaluation.Evaluation) string {
 		if strings.HasPrefix(first.Name, "better") {
 			word = "is not shown to be better than"
 		}
-		out += fmt.Sprintf("in %s it %s the %s at the operating point, by %s points of recall", test, word, rival, fixed(math.Abs(float64(first.Observed))*100, 1))
+		of := map[bool]string{true: "what flagging nothing costs", false: "recall"}[kind == aim.Cost]
+		out += fmt.Sprintf("in %s it %s the %s at the operating point, by %s points of %s", test, word, rival, fixed(math.Abs(float64(first.Observed))*100, 1), of)
 	default:
 		out += strings.TrimSuffix(first.Reason, ".")
 	}
@@ -103,7 +113,7 @@ func verdictBlocks(in Input, s *evaluation.Split) []block {
 	if b := prevalenceBlock(e, s); b != nil {
 		out = append(out, b)
 	}
-	out = append(out, headlineCards(s), costOfTarget(e, s))
+	out = append(out, headlineCards(e, s), costOfTarget(e, s))
 	if len(e.Gate.Checks) > 0 {
 		t := newTable("Gates, judged on "+joined(s.Months.Test), thDef("Gate", "gate"), th("Result"), thNum("Observed", ""), thNum("Required", ""), th("Why"))
 		for _, c := range e.Gate.Checks {
@@ -125,13 +135,15 @@ func gateNumber(c evaluation.Check, v evaluation.Float) string {
 	switch c.Name {
 	case "min_test_rows", "min_test_true":
 		return count(float64(v))
-	case "not_worse_than_rules", "better_than_rules", "not_worse_than_champion":
+	case "max_false_positive_rate":
+		return fixed(float64(v), 4)
+	case "not_worse_than_rules", "better_than_rules", "not_worse_than_champion", "cheaper_than_nothing":
 		return signed(float64(v), 3)
 	}
 	return share(v)
 }
 
-func headlineCards(s *evaluation.Split) cards {
+func headlineCards(e *evaluation.Evaluation, s *evaluation.Split) cards {
 	t := s.OperatingPoint.Classes.True
 	iv := func(figure string) string {
 		if s.OperatingPoint.Abstains && strings.HasPrefix(figure, "operating_point") {
@@ -142,7 +154,7 @@ func headlineCards(s *evaluation.Split) cards {
 		}
 		return ""
 	}
-	return cards{
+	out := cards{
 		{"Precision at the operating point", share(t.Precision), iv("operating_point.classes.True.precision"), "precision"},
 		{"Recall at the operating point", share(t.Recall), iv("operating_point.classes.True.recall"), "recall"},
 		{"Rows flagged", count(s.OperatingPoint.Confusion.Flagged()), "of " + plural(s.Rows.Rows, "labelled row", "labelled rows"), "flagged"},
@@ -150,10 +162,14 @@ func headlineCards(s *evaluation.Split) cards {
 		{"PR AUC", share(s.PRAUC), "guessing gives " + share(s.Rows.Prevalence()), "pr-auc"},
 		{"Brier score", share(s.Brier), iv("brier"), "brier"},
 	}
+	return append(aimCards(e, s), out...)
 }
 
 // costOfTarget says in words what the target precision costs in recall.
 func costOfTarget(e *evaluation.Evaluation, s *evaluation.Split) block {
+	if k := e.Aim().Kind(); k == aim.FalsePositiveRate || k == aim.Cost {
+		return costOfAim(e, s)
+	}
 	var out []span
 	add := func(format string, args ...any) { out = append(out, span{text: fmt.Sprintf(format, args...)}) }
 	fig := func(text, def string) { out = append(out, span{text: text, def: def, bold: true}) }

@@ -10,6 +10,7 @@ import (
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 	"sluice/models/rules"
+	"sluice/models/rules/aim"
 	"sluice/notebooks-port/internal/study"
 	"sluice/train/evaluation"
 	"sluice/train/pipeline"
@@ -133,7 +134,7 @@ func (r *Result) chooseRule(ctx context.Context, in *study.Input, o options, tra
 		r.Text = study.RuleText(r.Rule)
 		return nil
 	}
-	set, err := rules.Train(ctx, train.RequestCount, train.SizeMean, train.Labels, train.Groups, rules.Options{Target: o.target, Threads: in.Threads})
+	set, err := rules.Train(ctx, train.RequestCount, train.SizeMean, train.Labels, train.Groups, rules.Options{Aim: aim.AtPrecision(o.target), Threads: in.Threads})
 	if err != nil {
 		return err
 	}

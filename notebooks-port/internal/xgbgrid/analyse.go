@@ -13,6 +13,7 @@ import (
 	"sluice/featurestore/row"
 	"sluice/models/ensemble"
 	"sluice/models/rules"
+	"sluice/models/rules/aim"
 	"sluice/notebooks-port/internal/study"
 	"sluice/train/evaluation"
 	"sluice/train/gbtree"
@@ -49,7 +50,7 @@ func analyse(ctx context.Context, in *study.Input, o options) (*Result, error) {
 		return nil, err
 	}
 	r.Definite = info.Labels.Definition
-	c := pipeline.Config{Home: store.Home, Columns: o.columns.List, Params: o.trees, Rounds: o.rounds, Seed: o.seed, TargetPrecision: o.target, Threads: in.Threads}
+	c := pipeline.Config{Home: store.Home, Columns: o.columns.List, Params: o.trees, Rounds: o.rounds, Seed: o.seed, Aim: aim.AtPrecision(o.target), Threads: in.Threads}
 	grid, leftOut, err := pipeline.Grid(ctx, c, months, func(pipeline.Event) {})
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func final(ctx context.Context, in *study.Input, o options, train, test *study.T
 	for i, v := range p {
 		scores[i] = float64(v)
 	}
-	set, err := rules.Train(ctx, train.RequestCount, train.SizeMean, train.Labels, train.Groups, rules.Options{Target: o.target, Threads: in.Threads})
+	set, err := rules.Train(ctx, train.RequestCount, train.SizeMean, train.Labels, train.Groups, rules.Options{Aim: aim.AtPrecision(o.target), Threads: in.Threads})
 	if err != nil {
 		return f, err
 	}
@@ -144,7 +145,7 @@ func final(ctx context.Context, in *study.Input, o options, train, test *study.T
 		Name: f.Name, Labels: test.Labels, Scores: scores, Groups: test.Groups, RequestCount: test.RequestCount, Seen: train.Seen(test), Unknown: test.Unknown,
 		Operating:   evaluation.OperatingChoice{Threshold: half, Target: evaluation.Float(o.target), ChosenOn: "one half, as in the study"},
 		RulesAtHalf: set.BestF1.Flags(test.RequestCount, test.SizeMean), RulesOperating: set.AtTarget.Flags(test.RequestCount, test.SizeMean), RulesAbstain: set.AtTarget.Abstains,
-	}, evaluation.Options{Seed: uint64(o.seed), Threads: in.Threads, Target: o.target})
+	}, evaluation.Options{Seed: uint64(o.seed), Threads: in.Threads, Aim: aim.AtPrecision(o.target)})
 	if err != nil {
 		return f, err
 	}
