@@ -41,6 +41,9 @@ type Change struct {
 	// Labeler labels the months that change; without one their labels are
 	// unknown.
 	Labeler Labeler
+	// Columns are what months that change get from elsewhere than the logs, at
+	// most one source for each group; see Enrich for months that don't.
+	Columns []ColumnSource
 	// Threads is the number of goroutines that merge months; at least 1.
 	Threads int
 	// Later leaves months as they are: what changed waits for the next change
@@ -264,7 +267,7 @@ func (s *Store) mergeMonths(ctx context.Context, next *Manifest, months []row.Mo
 	for range side {
 		wg.Go(func() {
 			for i := range work {
-				info, err := s.mergeMonth(ctx, next, months[i], partials[months[i]], c.Labeler, max(1, c.Threads/side))
+				info, err := s.mergeMonth(ctx, next, months[i], partials[months[i]], c, max(1, c.Threads/side))
 				if err != nil {
 					cancel(err)
 					continue

@@ -43,14 +43,14 @@ func (s *Store) Enrich(ctx context.Context, m row.Month, sources []ColumnSource)
 	var parts []enrichPart
 	for _, src := range sources {
 		names := src.EnrichColumns()
-		group, ok := columns.FurtherOf(names[0])
-		if !ok {
-			return false, fault.New(fault.Invalid, "%s is no column from elsewhere than the logs", names[0])
+		group, err := groupOf(src)
+		if err != nil {
+			return false, err
 		}
 		has := !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(was.Columns, n) })
 		if !has || further[group.Name] != src.Digest() {
 			further[group.Name] = src.Digest()
-			parts = append(parts, enrichPart{names, src.Enrich})
+			parts = append(parts, enrichPart{names, WalkOf(src)})
 		}
 	}
 	if len(parts) == 0 {
@@ -80,7 +80,7 @@ func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
 	}
 	var parts []enrichPart
 	if more, names := enricherOf(l); more != nil {
-		parts = append(parts, enrichPart{names, more.Enrich})
+		parts = append(parts, enrichPart{names, WalkOf(more)})
 	}
 	// Columns of what was listed earlier are as old as the labels they came
 	// with: they go with them. Others stay until their source is given again.
@@ -96,7 +96,66 @@ func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
 
 type enrichPart struct {
 	names  []string
-	enrich func(dst []float64, ip netip.Addr, start, end time.Time) []float64
+	enrich EnrichFunc
+}
+
+func groupOf(src ColumnSource) (columns.Group, error) {
+	name := src.EnrichColumns()[0]
+	group, ok := columns.FurtherOf(name)
+	if !ok {
+		return group, fault.New(fault.Invalid, "%s is no column from elsewhere than the logs", name)
+	}
+	return group, nil
+}
+
+// further are what a month gets from elsewhere than the logs as it is merged,
+// in the order of columns.Further.
+type further struct {
+	names   []string
+	digests map[string]string // of sources, by group
+	of      []interface {
+		EnrichColumns() []string
+		Enrich(dst []float64, ip netip.Addr, start, end time.Time) []float64
+	}
+}
+
+func furtherFor(l Labeler, sources []ColumnSource) (f further, err error) {
+	place := map[string]int{}
+	for i, g := range columns.Further() {
+		place[g.Name] = i
+	}
+	if more, names := enricherOf(l); more != nil {
+		f.names, f.of = append(f.names, names...), append(f.of, more)
+	}
+	sorted := slices.Clone(sources)
+	for _, src := range sorted {
+		g, err := groupOf(src)
+		if err != nil {
+			return further{}, err
+		}
+		if f.digests == nil {
+			f.digests = map[string]string{}
+		}
+		f.digests[g.Name] = src.Digest()
+	}
+	slices.SortStableFunc(sorted, func(a, b ColumnSource) int {
+		x, _ := groupOf(a)
+		y, _ := groupOf(b)
+		return place[x.Name] - place[y.Name]
+	})
+	for _, src := range sorted {
+		f.names, f.of = append(f.names, src.EnrichColumns()...), append(f.of, src)
+	}
+	return f, nil
+}
+
+// walks are the sources' functions for one goroutine.
+func (f *further) walks() []EnrichFunc {
+	out := make([]EnrichFunc, len(f.of))
+	for i, e := range f.of {
+		out[i] = WalkOf(e)
+	}
+	return out
 }
 
 // recolumn writes a month's file anew under its pending name, with other labels

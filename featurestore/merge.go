@@ -14,7 +14,7 @@ import (
 
 // mergeMonth merges a month's partials into its file. Windows are merged and
 // row groups encoded by several goroutines each; rows keep their order.
-func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, partials []string, labeler Labeler, threads int) (*MonthInfo, error) {
+func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, partials []string, c *Change, threads int) (*MonthInfo, error) {
 	if len(partials) == 0 {
 		return nil, nil
 	}
@@ -28,13 +28,17 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 	}
 	defer merger.Close()
 	sources := next.sourcesOf(m)
-	more, names := enricherOf(labeler)
-	job := &monthMerge{Merger: merger, month: m, behaviour: !sources[0].Twelve, labeler: labeler, more: more}
+	labeler := c.Labeler
+	further, err := furtherFor(labeler, c.Columns)
+	if err != nil {
+		return nil, err
+	}
+	job := &monthMerge{Merger: merger, month: m, behaviour: !sources[0].Twelve, labeler: labeler, further: further}
 	features := columns.Names()
 	if job.behaviour {
 		features = columns.Stored()
 	}
-	info, err := s.writeMonthBatches(m, append(features, names...), threads, func(f *monthFile) error {
+	info, err := s.writeMonthBatches(m, append(features, further.names...), threads, func(f *monthFile) error {
 		return job.run(ctx, f, threads)
 	})
 	if err != nil || info == nil {
@@ -47,7 +51,7 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 		info.Windows[i].Start, info.Windows[i].End = win.Start, win.End
 	}
 	info.Partials, info.Rules = partials, rowRules
-	info.Options = sources[0].Options
+	info.Options, info.Further = sources[0].Options, further.digests
 	for i := range info.Missing {
 		info.Missing[i].Reason = missingReason(info.Missing[i].Column, sources)
 	}
@@ -68,7 +72,7 @@ type monthMerge struct {
 	month     row.Month
 	behaviour bool
 	labeler   Labeler
-	more      Enricher
+	further   further
 }
 
 // window is one window's batches on their way, and what ended it.
@@ -109,8 +113,9 @@ func (j *monthMerge) run(ctx context.Context, f *monthFile, threads int) error {
 	})
 	for range threads {
 		wg.Go(func() {
+			r := &windowRows{monthMerge: j, file: f, walks: j.further.walks()}
 			for w := range work {
-				w.err = j.window(ctx, f, w)
+				w.err = r.window(ctx, w)
 				close(w.batches)
 			}
 		})
@@ -128,21 +133,45 @@ func (j *monthMerge) run(ctx context.Context, f *monthFile, threads int) error {
 	return ctx.Err()
 }
 
+// windowRows makes rows of one window after the other, for one goroutine.
+type windowRows struct {
+	*monthMerge
+	file  *monthFile
+	walks []EnrichFunc
+
+	roll   aggregate.Rollup
+	values []float64
+	// Of a window whose rows wait until all are known.
+	held   []*monthBatch
+	agents []uint64 // of all rows; those of row i end at ends[i]
+	ends   []int
+}
+
+// A window's rows wait in memory for what they have from each other, as long as
+// they are no more, and not larger in their partials; else its records are read
+// twice.
+const (
+	heldRows  = 32 << 10
+	heldBytes = 16 << 20
+)
+
 // window makes the rows of one window.
-func (j *monthMerge) window(ctx context.Context, f *monthFile, w *window) error {
-	win := j.Windows()[w.number]
-	var roll aggregate.Rollup
-	if j.behaviour {
-		if err := j.Scan(ctx, w.number, func(ip netip.Addr, g *aggregate.Group) error {
-			roll.Add(win, ip, g)
+func (r *windowRows) window(ctx context.Context, w *window) error {
+	win := r.Windows()[w.number]
+	records, size := r.Size(w.number)
+	hold := r.behaviour && records <= heldRows && size <= heldBytes
+	r.roll.Reset()
+	r.held, r.agents, r.ends = r.held[:0], r.agents[:0], r.ends[:0]
+	if r.behaviour && !hold {
+		if err := r.Scan(ctx, w.number, func(ip netip.Addr, g *aggregate.Group) error {
+			r.roll.Add(win, ip, g)
 			return nil
 		}); err != nil {
 			return err
 		}
-		roll.Rewind()
+		r.roll.Rewind()
 	}
-	b := f.batches.get(win.ID)
-	send := func() error {
+	send := func(b *monthBatch) error {
 		select {
 		case w.batches <- b:
 			return nil
@@ -150,31 +179,74 @@ func (j *monthMerge) window(ctx context.Context, f *monthFile, w *window) error 
 			return ctx.Err()
 		}
 	}
-	var values []float64
+	b := r.file.batches.get(win.ID)
 	start, end := time.Unix(win.Start, 0), time.Unix(win.End, 0)
-	err := j.Scan(ctx, w.number, func(ip netip.Addr, g *aggregate.Group) error {
+	err := r.Scan(ctx, w.number, func(ip netip.Addr, g *aggregate.Group) error {
 		if b.full() {
-			if err := send(); err != nil {
+			if hold {
+				r.held = append(r.held, b)
+			} else if err := send(b); err != nil {
 				return err
 			}
-			b = f.batches.get(win.ID)
+			b = r.file.batches.get(win.ID)
 		}
-		values = g.Values(values[:0])
-		if j.behaviour {
-			values = g.Behaviour(values, roll.Next(win, ip, g))
+		var shared aggregate.Shared
+		switch {
+		case hold:
+			r.roll.Add(win, ip, g)
+			r.agents = append(r.agents, g.Agents...)
+			r.ends = append(r.ends, len(r.agents))
+		case r.behaviour:
+			shared = r.roll.Next(g.Agents)
 		}
-		if j.more != nil {
-			values = j.more.Enrich(values, ip, start, end)
-		}
-		label := row.Unknown
-		if j.labeler != nil {
-			label = j.labeler.Label(ip, j.month)
-		}
-		b.add(ip, values, label, g.First, g.Last, g.Hours)
+		r.add(b, ip, g, shared, start, end)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return send()
+	if !hold {
+		return send(b)
+	}
+	r.held = append(r.held, b)
+	r.share()
+	for _, b := range r.held {
+		if err := send(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add makes one row.
+func (r *windowRows) add(b *monthBatch, ip netip.Addr, g *aggregate.Group, shared aggregate.Shared, start, end time.Time) {
+	values := g.Values(r.values[:0])
+	if r.behaviour {
+		values = g.Behaviour(values, shared)
+	}
+	for _, walk := range r.walks {
+		values = walk(values, ip, start, end)
+	}
+	r.values = values
+	label := row.Unknown
+	if r.labeler != nil {
+		label = r.labeler.Label(ip, r.month)
+	}
+	b.add(ip, values, label, g.First, g.Last, g.Hours)
+}
+
+// share gives the rows that were held what they have from each other.
+func (r *windowRows) share() {
+	r.roll.Rewind()
+	from, n := 0, 0
+	for _, b := range r.held {
+		for i := range b.n {
+			to := r.ends[n]
+			agentIPs, prefixIPs, prefixRequests := r.roll.Next(r.agents[from:to]).Values()
+			from, n = to, n+1
+			b.set(columns.NumFeatures+columns.UserAgentIPCount, i, agentIPs)
+			b.set(columns.NumFeatures+columns.PrefixIPCount, i, prefixIPs)
+			b.set(columns.NumFeatures+columns.PrefixRequestCount, i, prefixRequests)
+		}
+	}
 }

@@ -45,14 +45,21 @@ func (t *texts) from(i int) int32 {
 	return int32(t.ends[i-1])
 }
 
-// batches hands out batches of one number of features, and takes them back.
+// batches hands out batches of one number of features, and takes them back:
+// as many as were on their way at once stay, with the memory of their columns.
 type batches struct {
 	features int
-	pool     sync.Pool
+	mu       sync.Mutex
+	free     []*monthBatch
 }
 
 func (p *batches) get(attack string) *monthBatch {
-	b, _ := p.pool.Get().(*monthBatch)
+	var b *monthBatch
+	p.mu.Lock()
+	if n := len(p.free); n > 0 {
+		b, p.free = p.free[n-1], p.free[:n-1]
+	}
+	p.mu.Unlock()
 	if b == nil {
 		b = &monthBatch{values: make([][]float64, p.features), missing: make([]int64, p.features)}
 	}
@@ -70,7 +77,9 @@ func (p *batches) get(attack string) *monthBatch {
 // release takes a batch back once every view of it was released.
 func (p *batches) release(b *monthBatch) {
 	if b.used.Add(-1) == 0 {
-		p.pool.Put(b)
+		p.mu.Lock()
+		p.free = append(p.free, b)
+		p.mu.Unlock()
 	}
 }
 
@@ -92,6 +101,14 @@ func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, la
 	b.first, b.last = append(b.first, first), append(b.last, last)
 	b.hours.bytes = appendHours(b.hours.bytes, hours)
 	b.hours.end()
+}
+
+// set gives row i, which has none, a feature's value.
+func (b *monthBatch) set(feature, i int, x float64) {
+	if x == x {
+		b.values[feature][i] = x
+		b.missing[feature]--
+	}
 }
 
 // rowsInto gives a function that writes rows, which must come in order of keys,

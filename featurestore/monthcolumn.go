@@ -313,10 +313,13 @@ func (e *columnEncoder) numbers(g *rowGroup, c monthColumnLayout) error {
 func (e *columnEncoder) dictionaryOf(words []uint64) (_ chunk, ok bool) {
 	e.dict.reset()
 	e.index = slices.Grow(e.index[:0], len(words))
+	n, last := int32(-1), uint64(0)
 	for i, w := range words {
-		n, _ := e.dict.put(w)
-		if n < 0 || i == 1<<12 && n > 3<<10 {
-			return chunk{}, false
+		if n < 0 || w != last { // many columns repeat one value
+			if n, _ = e.dict.put(w); n < 0 || i < 8<<10 && e.dict.n > 3<<10 {
+				return chunk{}, false
+			}
+			last = w
 		}
 		e.index = append(e.index, n)
 	}

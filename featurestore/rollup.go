@@ -46,7 +46,7 @@ func (s *Store) rollUpAgain(ctx context.Context, info *MonthInfo) (again func(*r
 	values := make([]float64, 0, columns.NumBehaviour)
 	next, stop := iter.Pull2(func(yield func(row.Key, aggregate.Shared) bool) {
 		failed = aggregate.MergeFiles(ctx, paths, info.Month, s.TempDir(), func(win *aggregate.Window, ip netip.Addr, g *aggregate.Group) error {
-			if !yield(row.Key{Month: info.Month, Attack: win.ID, IP: ip}, roll.Next(win, ip, g)) {
+			if !yield(row.Key{Month: info.Month, Attack: win.ID, IP: ip}, roll.Next(g.Agents)) {
 				return context.Canceled
 			}
 			return nil

@@ -15,6 +15,11 @@ type Shared struct {
 	PrefixRequests int64
 }
 
+// Values are user_agent_ip_count, prefix_ip_count and prefix_request_count.
+func (s Shared) Values() (agentIPs, prefixIPs, prefixRequests float64) {
+	return distinct(int(min(s.AgentIPs, columns.MaxUserAgentIPs)), s.AgentIPs), distinct(int(s.PrefixIPs), s.PrefixIPs), distinct(int(s.PrefixRequests), s.PrefixIPs)
+}
+
 // Behaviour appends the behaviour columns, in the order of columns.Behaviour,
 // to dst. One whose log column none of the requests' files has is NaN, and so
 // is one that a partial of format 1, which lacks it, has a part in.
@@ -40,9 +45,7 @@ func (g *Group) Behaviour(dst []float64, s Shared) []float64 {
 	v[columns.ActiveDays] = float64(days)
 	v[columns.RequestsPerActiveHour] = ratio(g.Requests, int64(len(g.Hours)))
 	v[columns.InterarrivalMedian], v[columns.InterarrivalSpread] = g.interarrival()
-	v[columns.UserAgentIPCount] = distinct(int(min(s.AgentIPs, columns.MaxUserAgentIPs)), s.AgentIPs)
-	v[columns.PrefixIPCount] = distinct(int(s.PrefixIPs), s.PrefixIPs)
-	v[columns.PrefixRequestCount] = distinct(int(s.PrefixRequests), s.PrefixIPs)
+	v[columns.UserAgentIPCount], v[columns.PrefixIPCount], v[columns.PrefixRequestCount] = s.Values()
 	v[columns.DeclaredCrawlerRatio] = g.Crawler.Ratio()
 	return dst
 }

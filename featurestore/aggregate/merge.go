@@ -63,12 +63,14 @@ func (m *Merger) settle(month row.Month) {
 // Windows are the windows with records, in order of row keys.
 func (m *Merger) Windows() []*Window { return m.windows }
 
-// Records is the number of records of window i: no fewer than its addresses.
-func (m *Merger) Records(i int) (n int64) {
+// Size is the number of records of window i, no fewer than its addresses, and
+// their bytes in the partials.
+func (m *Merger) Size(i int) (records, bytes int64) {
 	for _, p := range m.in[i] {
-		n += p.reader.head.Windows[p.window].Records
+		w := &p.reader.head.Windows[p.window]
+		records, bytes = records+w.Records, bytes+w.Bytes
 	}
-	return n
+	return records, bytes
 }
 
 // Scan calls yield once per address of window i, in ascending order, with the

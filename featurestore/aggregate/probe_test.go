@@ -87,11 +87,11 @@ func TestTooManyAgents(t *testing.T) {
 	roll.Add(a, ip.Next(), one)
 	roll.Add(b, ip, one)
 	roll.Rewind()
-	if s := roll.Next(a, ip, g); s != (Shared{PrefixIPs: 2, PrefixRequests: 2}) {
+	if s := roll.Next(g.Agents); s != (Shared{PrefixIPs: 2, PrefixRequests: 2}) {
 		t.Errorf("%+v", s)
 	}
-	roll.Next(a, ip.Next(), one)
-	if s := roll.Next(b, ip, one); s != (Shared{AgentIPs: 1, PrefixIPs: 1, PrefixRequests: 1}) {
+	roll.Next(one.Agents)
+	if s := roll.Next(one.Agents); s != (Shared{AgentIPs: 1, PrefixIPs: 1, PrefixRequests: 1}) {
 		t.Errorf("%+v", s)
 	}
 }

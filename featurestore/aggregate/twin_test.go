@@ -271,7 +271,7 @@ func rowsOf(t testing.TB, partials ...[]byte) []row.Row {
 		r.Seek(0, len(r.head.Windows))
 	}
 	err = Merge(readers, 0, func(win *Window, ip netip.Addr, g *Group) error {
-		out = append(out, row.Row{Key: row.Key{Month: win.Month, Attack: win.ID, IP: ip}, Values: g.Behaviour(g.Values(nil), roll.Next(win, ip, g)), First: g.First, Last: g.Last, Hours: slices.Clone(g.Hours)})
+		out = append(out, row.Row{Key: row.Key{Month: win.Month, Attack: win.ID, IP: ip}, Values: g.Behaviour(g.Values(nil), roll.Next(g.Agents)), First: g.First, Last: g.Last, Hours: slices.Clone(g.Hours)})
 		return nil
 	})
 	if err != nil {
