@@ -29,7 +29,7 @@ type Enricher interface {
 }
 
 // EnrichFunc is Enrich of an Enricher or a ColumnSource.
-type EnrichFunc func(dst []float64, ip netip.Addr, start, end time.Time) []float64
+type EnrichFunc = func(dst []float64, ip netip.Addr, start, end time.Time) []float64
 
 // Walker is an Enricher or a ColumnSource that has a faster way for rows in
 // their order: window after window, addresses ascending.

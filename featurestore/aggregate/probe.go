@@ -15,14 +15,16 @@ import "strings"
 // lists begin with. A site that runs such software sees its own people in the
 // column, as shares of many other requests.
 func IsProbe(path string) bool {
-	for path != "" {
-		segment, rest, _ := strings.Cut(path, "/")
-		if probing(segment) {
+	for {
+		i := strings.IndexByte(path, '/')
+		if i < 0 {
+			return probing(path)
+		}
+		if probing(path[:i]) {
 			return true
 		}
-		path = rest
+		path = path[i+1:]
 	}
-	return false
 }
 
 var probeNames = map[string]struct{}{}
@@ -31,8 +33,8 @@ var probeNames = map[string]struct{}{}
 // name: nearly all segments of real paths miss it.
 var probeFilter [1 << 9]uint64
 
-func probeBit(s []byte) (word uint, bit uint64) {
-	h := uint(s[0]) + uint(s[len(s)-1])<<5 + uint(len(s))<<10
+func probeBit(first, last byte, length int) (word uint, bit uint64) {
+	h := uint(first) + uint(last)<<5 + uint(length)<<10
 	return h >> 6 & (1<<9 - 1), 1 << (h & 63)
 }
 
@@ -46,7 +48,7 @@ func init() {
 		"id_rsa", "credentials", "docker-compose.yml",
 	} {
 		probeNames[n] = struct{}{}
-		w, b := probeBit([]byte(n))
+		w, b := probeBit(n[0], n[len(n)-1], len(n))
 		probeFilter[w] |= b
 	}
 }
@@ -66,6 +68,28 @@ func probing(segment string) bool {
 	if segment[0] == '%' && len(segment) >= 3 && segment[1] == '2' && segment[2]|0x20 == 'e' {
 		return true
 	}
+	first, last := lower(segment[0]), lower(segment[len(segment)-1])
+	word, bit := probeBit(first, last, len(segment))
+	named := len(segment) <= longestProbe && probeFilter[word]&bit != 0
+	ending := false
+	switch last { // of every ending
+	case '~':
+		ending = true
+	case 'k', 'p', 'd', 'g', 'e', 'o', 'l', 'z':
+		ending = strings.IndexByte(segment, '.') > 0
+	}
+	return (named || ending) && isNamed(segment)
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c |= 0x20
+	}
+	return c
+}
+
+// isNamed looks a segment up, without regard to case, among names and endings.
+func isNamed(segment string) bool {
 	var buf [longestProbe]byte
 	tail := segment
 	if len(tail) > longestProbe {
@@ -73,22 +97,12 @@ func probing(segment string) bool {
 	}
 	low := buf[:len(tail)]
 	for i := range low {
-		c := tail[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		low[i] = c
+		low[i] = lower(tail[i])
 	}
-	if w, b := probeBit(low); len(segment) <= longestProbe && probeFilter[w]&b != 0 {
+	if len(segment) <= longestProbe {
 		if _, ok := probeNames[string(low)]; ok {
 			return true
 		}
-	}
-	// Every ending's last letter is one of these.
-	switch low[len(low)-1] {
-	case 'k', 'p', 'd', 'g', 'e', 'o', '~', 'l', 'z':
-	default:
-		return false
 	}
 	for _, e := range backupEndings {
 		if len(low) > len(e) && string(low[len(low)-len(e):]) == e {

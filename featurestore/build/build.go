@@ -107,6 +107,12 @@ func (b *builder) build(ctx context.Context) error {
 	change.Progress = func(m row.Month, done, total int) {
 		b.meter.send(Progress{Stage: StageMerge, Done: int64(done), Total: int64(total), Detail: m.String()})
 	}
+	if b.Columns != nil && !b.Later {
+		change.Columns, err = b.Columns(ctx, func() (*featurestore.AddressSet, error) { return b.store.Addresses(ctx, change) })
+		if err != nil {
+			return err
+		}
+	}
 	months, err := b.store.Apply(ctx, *change)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -47,6 +48,9 @@ type Config struct {
 	Later bool
 	// Labeler labels the months that change; nil leaves their labels unknown.
 	Labeler featurestore.Labeler
+	// Columns, if not nil, opens what months that change get from elsewhere than
+	// the logs. It is called once logs are read and before months are merged.
+	Columns func(ctx context.Context, known Known) ([]featurestore.ColumnSource, error)
 	// Threads is the number of goroutines that work; 0 is one per processor.
 	Threads int
 	// Memory bounds the groups held in memory, in bytes; 0 is
@@ -56,6 +60,10 @@ type Config struct {
 	// goroutine at a time; may be nil.
 	Progress func(Progress)
 }
+
+// Known finds the addresses that have rows after the build, for sources of which
+// only those are worth keeping.
+type Known func() (*featurestore.AddressSet, error)
 
 // The stages of a build, as Progress names them.
 const (

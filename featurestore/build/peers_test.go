@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,12 +67,19 @@ type trafficRow struct {
 	RefererClass string `parquet:"referer_class,dict" json:"referer_class"`
 }
 
+func trafficAddresses(n int) int { return max(100, n*3/200) }
+
+// trafficAddress is one of them; lists take it, as they don't a private one.
+func trafficAddress(who uint64) netip.Addr {
+	return netip.AddrFrom4([4]byte{11, byte(who >> 16), byte(who >> 8), byte(who)})
+}
+
 // traffic calls yield for n requests of June 2024 in order of time. A few of
 // its 3n/200 addresses (300,000 at twenty million) make most of them; by hours
 // there are nine rows to twenty requests.
 func traffic(n int, yield func(i int, r *trafficRow)) {
 	rng := rand.New(rand.NewPCG(20, 6))
-	ips := max(100, n*3/200)
+	ips := trafficAddresses(n)
 	start := time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)
 	heavy := rand.NewZipf(rng, 1.05, 40, uint64(ips-1))
 	agents := make([]string, 3000)
@@ -92,7 +100,7 @@ func traffic(n int, yield func(i int, r *trafficRow)) {
 			agent = "-"
 		}
 		r = trafficRow{
-			DT: at.Format("2006-01-02T15:04:05Z"), IP: fmt.Sprintf("10.%d.%d.%d", who>>16, who>>8&255, who&255), CacheStatus: pick("miss", "miss", "pass", "int-front", "hit-front"),
+			DT: at.Format("2006-01-02T15:04:05Z"), IP: trafficAddress(who).String(), CacheStatus: pick("miss", "miss", "pass", "int-front", "hit-front"),
 			HTTPStatus: pick("200", "200", "200", "304", "404"), ResponseSize: rng.Int64N(100_000), HTTPMethod: "GET", URIHost: pick("en.wikipedia.org", "de.m.wikipedia.org"),
 			URIPath: "/wiki/Page_" + strconv.Itoa(rng.IntN(50_000)), Referer: pick("-", "-", "https://www.google.com/", "https://en.wikipedia.org/wiki/A"), UserAgent: agent,
 			AcceptLang: pick("-", "en-US,en;q=0.5", "de"), IsPageview: rng.IntN(3) > 0, IsAPI: rng.IntN(50) == 0, AccessMethod: pick("desktop", "desktop", "mobile web", "mobile app"),
@@ -220,6 +228,9 @@ func TestCompareChild(t *testing.T) {
 	c.Threads = min(2, runtime.GOMAXPROCS(0))
 	if part[2] != "month" {
 		c.Windows, c.Twelve = hourly(t), part[2] == "hours, twelve columns"
+		if part[2] == allColumns {
+			withFurther(t, &c, filepath.Dir(part[0]))
+		}
 	} else {
 		c.Web = webrequest.DefaultOptions(webrequest.Site)
 	}

@@ -161,12 +161,7 @@ func (d *Databases) At(ip netip.Addr, t time.Time) Place {
 	if !ok {
 		return Place{}
 	}
-	n, _ := slices.BinarySearchFunc(d.all, t, func(db database, t time.Time) int {
-		if db.Built.After(t) {
-			return 1
-		}
-		return -1
-	})
+	n, _ := slices.BinarySearchFunc(d.all, t, builtAfter)
 	var p Place
 	for i := n - 1; i >= 0 && !p.whole(); i-- {
 		p.fill(d.all[i].db.Lookup(ip))
@@ -175,6 +170,14 @@ func (d *Databases) At(ip netip.Addr, t time.Time) Place {
 		p.fill(d.all[i].db.Lookup(ip))
 	}
 	return p
+}
+
+// builtAfter orders a database behind the instants up to which it was built.
+func builtAfter(db database, t time.Time) int {
+	if db.Built.After(t) {
+		return 1
+	}
+	return -1
 }
 
 func (p *Place) whole() bool { return p.Country != "" && p.ASN != 0 }
@@ -234,8 +237,11 @@ func (d *Databases) EnrichColumns() []string { return columns.GeoGroup.Names() }
 // Enrich appends, in the order of columns.GeoGroup, where ip lay at a window's
 // end.
 func (d *Databases) Enrich(dst []float64, ip netip.Addr, _, end time.Time) []float64 {
+	return appendPlace(dst, d.At(ip, end))
+}
+
+func appendPlace(dst []float64, p Place) []float64 {
 	country, asn := math.NaN(), math.NaN()
-	p := d.At(ip, end)
 	if p.Country != "" {
 		country = float64(CountryNumber(p.Country))
 	}

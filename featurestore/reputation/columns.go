@@ -31,7 +31,10 @@ func (w WithEarlier) EnrichColumns() []string { return columns.EarlierNames() }
 // start say of ip. Where none was known everything is NaN, for "not listed"
 // would be a guess.
 func (w WithEarlier) Enrich(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
-	e := w.Set.ListedBefore(ip, start)
+	return appendEarlier(dst, w.Set.ListedBefore(ip, start), start)
+}
+
+func appendEarlier(dst []float64, e Earlier, start time.Time) []float64 {
 	from := len(dst)
 	dst = append(dst, missing[:columns.NumEarlier]...)
 	v := dst[from:]
@@ -96,12 +99,22 @@ func (d *Drops) EnrichColumns() []string { return columns.DropsGroup.Names() }
 // wrote any: where no address has one inside, the columns of the window are NaN,
 // and where no record is older than start, so is the last.
 func (d *Drops) Enrich(dst []float64, ip netip.Addr, start, end time.Time) []float64 {
+	return d.enrich(dst, d.Of(ip), d.any(start, end), start, end)
+}
+
+// enrich appends what an address's records say; inside tells whether any address
+// has one in the window.
+func (d *Drops) enrich(dst []float64, rs []Drop, inside bool, start, end time.Time) []float64 {
 	from := len(dst)
 	dst = append(dst, missing[:columns.NumDrops]...)
 	v := dst[from:]
-	rs := d.Of(ip)
-	i, j := span(rs, start, end)
-	if d.any(start, end) {
+	i, j := 0, 0
+	if len(rs) > 0 {
+		i, j = span(rs, start, end)
+	}
+	if inside && i == j {
+		v[columns.SilentDropCount], v[columns.SilentDropPort80Count], v[columns.SilentDropHostCount] = 0, 0, 0
+	} else if inside {
 		port80, hosts := 0, map[string]struct{}{}
 		for _, r := range rs[i:j] {
 			if r.Port80 {

@@ -1,10 +1,14 @@
 package reputation
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +71,79 @@ func TestEarlierColumnsDoNotLeak(t *testing.T) {
 	}
 	if got := enrich("2024-06-15T00:00:00Z", june, july); !same(got, []float64{math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()}) {
 		t.Errorf("nothing was known, and yet: %v", got)
+	}
+}
+
+// Walk gives what Enrich gives, whatever the order of rows.
+func TestWalk(t *testing.T) {
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(7, 7))
+	// Few addresses of few prefixes, so that most lookups find something.
+	address := func() netip.Addr {
+		if rng.IntN(8) == 0 {
+			return netip.MustParseAddr(fmt.Sprintf("2a02:%x::%x", rng.IntN(4), rng.IntN(4)))
+		}
+		return netip.AddrFrom4([4]byte{5, byte(rng.IntN(3)), byte(rng.IntN(6)), byte(rng.IntN(40))})
+	}
+	var lists []string
+	for i := range 80 { // more than a page
+		var b strings.Builder
+		for range 1 + rng.IntN(60) {
+			fmt.Fprintln(&b, address())
+		}
+		name := filepath.Join(dir, time.Date(2024, 6, 1+i, 0, 0, 0, 0, time.UTC).Format("blacklist-2006-01-02.txt"))
+		if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lists = append(lists, name)
+	}
+	set, err := Open(t.Context(), lists, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drops strings.Builder
+	for range 300 {
+		at := time.Date(2024, 6, 1, 0, 0, rng.IntN(90*86400), 0, time.UTC)
+		fmt.Fprintf(&drops, "{\"time\":%q,\"hostname\":\"cp%d\",\"prefix\":\"silent-drop_port80_\",\"data\":%q}\n", at.Format(time.RFC3339), rng.IntN(3), address())
+	}
+	records := filepath.Join(dir, "drops.jsonl")
+	if err := os.WriteFile(records, []byte(drops.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dropped, err := OpenDrops(t.Context(), []string{records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type source interface {
+		Enrich([]float64, netip.Addr, time.Time, time.Time) []float64
+		Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64
+	}
+	for name, s := range map[string]source{"earlier": WithEarlier{set}, "drops": dropped} {
+		walk, values := s.Walk(), 0
+		for w := range 60 {
+			start := time.Date(2024, 5, 25+2*w, rng.IntN(24), 0, 0, rng.IntN(2), time.UTC)
+			end := start.Add(time.Duration(1+rng.IntN(100)) * time.Hour)
+			var ips []netip.Addr
+			for range 200 {
+				ips = append(ips, address())
+			}
+			if w%5 > 0 {
+				slices.SortFunc(ips, netip.Addr.Compare)
+			}
+			for _, ip := range ips {
+				want, got := s.Enrich([]float64{1}, ip, start, end), walk([]float64{1}, ip, start, end)
+				for i := range want {
+					if math.Float64bits(want[i]) != math.Float64bits(got[i]) {
+						t.Fatalf("%s of %s at %s: %v, want %v", name, ip, start, got, want)
+					}
+					if want[i] > 0 {
+						values++
+					}
+				}
+			}
+		}
+		if values < 1000 {
+			t.Errorf("%s: only %d values", name, values)
+		}
 	}
 }

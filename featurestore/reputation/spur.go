@@ -121,6 +121,17 @@ func OpenSpur(ctx context.Context, files []string, o SpurOptions) (*SpurFeeds, e
 	return s, nil
 }
 
+// CheckSpur reads the beginning of a feed: whether it is there, and text.
+func CheckSpur(ctx context.Context, name string) error {
+	src, err := openSource(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	_, _, err = src.next()
+	return err
+}
+
 func spurDay(name string) (time.Time, bool) {
 	for _, part := range []string{filepath.Base(name), filepath.Base(filepath.Dir(name))} {
 		if m := spurDate.FindStringSubmatch(part); m != nil {

@@ -38,6 +38,11 @@ func Build(ctx context.Context, c Config, sink Sink) ([]featurestore.MonthInfo, 
 
 // readLogs brings the store up to date with the logs and labels given.
 func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *reputation.Set, sink Sink) error {
+	further, err := openFurther(ctx, c, st)
+	if err != nil {
+		return err
+	}
+	defer further.close()
 	changed := map[row.Month]bool{}
 	var labeler featurestore.Labeler
 	if lists != nil {
@@ -73,7 +78,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		meters := map[string]*meter{}
 		res, err := build.Build(ctx, st, build.Config{
 			Files: c.Logs, Windows: c.Windows, Zone: c.Zone, Access: c.Access, Web: c.Web, Filter: &c.Filter,
-			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: groups, Twelve: c.Twelve, Later: c.Later,
+			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: groups, Twelve: c.Twelve, Later: c.Later, Columns: further.sources,
 			Progress: func(p build.Progress) {
 				m := meters[p.Stage]
 				if m == nil {
@@ -102,7 +107,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		}
 		keeper.warn(sink)
 	}
-	if err := mergePending(ctx, c, st, labeler, changed, sink); err != nil {
+	if err := mergePending(ctx, c, st, labeler, further, changed, sink); err != nil {
 		return err
 	}
 	if lists != nil {
@@ -115,7 +120,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			}
 		}
 	}
-	if err := enrich(ctx, c, st, sink); err != nil {
+	if err := enrich(ctx, further, changed, sink); err != nil {
 		return err
 	}
 	warnOfLost(st, had, sink)
@@ -123,14 +128,20 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 }
 
 // mergePending merges months that waited for a run which names no log.
-func mergePending(ctx context.Context, c *Config, st *featurestore.Store, labeler featurestore.Labeler, changed map[row.Month]bool, sink Sink) error {
+func mergePending(ctx context.Context, c *Config, st *featurestore.Store, labeler featurestore.Labeler, further *furtherSources, changed map[row.Month]bool, sink Sink) error {
 	if c.Later || len(st.Pending()) == 0 {
 		return nil
 	}
 	m := newMeter(sink, build.StageMerge, "months")
-	months, err := st.Apply(ctx, featurestore.Change{Labeler: labeler, Threads: c.Threads, Progress: func(month row.Month, done, total int) {
+	change := featurestore.Change{Labeler: labeler, Threads: c.Threads, Progress: func(month row.Month, done, total int) {
 		m.at(int64(done), int64(total), month.String())
-	}})
+	}}
+	var err error
+	change.Columns, err = further.sources(ctx, func() (*featurestore.AddressSet, error) { return st.Addresses(ctx, &change) })
+	if err != nil {
+		return err
+	}
+	months, err := st.Apply(ctx, change)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/featurestore"
+	"sluice/featurestore/build"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/geo"
 	"sluice/featurestore/pseudonym"
@@ -30,19 +31,125 @@ func (f *FurtherFiles) empty() bool {
 	return len(f.MMDB)+len(f.Spur)+len(f.Drops)+len(f.CrawlerRanges) == 0
 }
 
-// enrich gives every month of the store the columns of the files named, once
-// the logs are read, so that a source of millions of addresses is kept for those
-// in the store alone. What a month has of the same files already is left as it
-// is.
-func enrich(ctx context.Context, c *Config, st *featurestore.Store, sink Sink) error {
+// furtherSources are what tells columns from elsewhere than the logs. What is
+// small is opened before any log is read, so that a wrong file is refused at
+// once; of a source of millions of addresses those in the store alone are kept.
+type furtherSources struct {
+	config *Config
+	store  *featurestore.Store
+	geo    *geo.Databases
+	drops  *reputation.Drops
+	ranges *ranges.Crawlers
+	spur   *reputation.SpurFeeds // opened by sources
+	opened bool
+}
+
+// openFurther opens the files named but for Spur's; nil where none are. It must
+// be closed.
+func openFurther(ctx context.Context, c *Config, st *featurestore.Store) (*furtherSources, error) {
+	f := &furtherSources{config: c, store: st}
+	files := &c.Further
+	if files.empty() {
+		return f, nil
+	}
+	err := st.CheckPseudonyms(pseudonymCheck(c))
+	if err == nil && len(files.MMDB) > 0 {
+		f.geo, err = geo.Open(ctx, files.MMDB)
+	}
+	if err == nil && len(files.Drops) > 0 {
+		f.drops, err = reputation.OpenDrops(ctx, files.Drops)
+	}
+	if err == nil && len(files.CrawlerRanges) > 0 {
+		f.ranges, err = ranges.Open(ctx, files.CrawlerRanges)
+	}
+	for _, path := range files.Spur {
+		if err == nil {
+			err = reputation.CheckSpur(ctx, path)
+		}
+	}
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *furtherSources) close() {
+	if f.geo != nil {
+		f.geo.Close()
+		f.geo = nil
+	}
+}
+
+// sources are all of them; known are the store's addresses.
+func (f *furtherSources) sources(ctx context.Context, known build.Known) (out []featurestore.ColumnSource, err error) {
+	c := f.config
+	if len(c.Further.Spur) > 0 && !f.opened {
+		set, err := known()
+		if err != nil {
+			return nil, err
+		}
+		keep := set.Contains
+		if c.Pseudonyms != nil {
+			// The feeds name addresses, the store their pseudonyms.
+			named := new(featurestore.AddressSet)
+			for ip := range set.All() {
+				named.Add(c.Pseudonyms.Address(ip))
+			}
+			keep = named.Contains
+		}
+		if f.spur, err = reputation.OpenSpur(ctx, c.Further.Spur, reputation.SpurOptions{Keep: keep}); err != nil {
+			return nil, err
+		}
+	}
+	f.opened = true
+	add := func(s featurestore.ColumnSource) {
+		if c.Pseudonyms != nil {
+			s = named{s, c.Pseudonyms}
+		}
+		out = append(out, s)
+	}
+	if f.geo != nil {
+		add(f.geo)
+	}
+	if f.spur != nil {
+		add(f.spur)
+	}
+	if f.drops != nil {
+		add(f.drops)
+	}
+	if f.ranges != nil {
+		add(f.ranges)
+	}
+	return out, nil
+}
+
+// enrich gives the months that were not merged in this run the columns of the
+// files named. What a month has of the same files already is left as it is.
+// merged are those that were.
+func enrich(ctx context.Context, f *furtherSources, merged map[row.Month]bool, sink Sink) error {
+	c, st := f.config, f.store
 	if c.Further.empty() {
 		return nil
 	}
 	begun := time.Now()
-	sources, closing, err := openFurther(ctx, c, st, sink)
-	defer closing()
+	sources, err := f.sources(ctx, func() (*featurestore.AddressSet, error) {
+		return st.Addresses(ctx, &featurestore.Change{Threads: c.Threads})
+	})
 	if err != nil {
 		return err
+	}
+	warn := func(format string, args ...any) {
+		sink(Event{Warning: &WarningEvent{Message: fmt.Sprintf(format, args...)}})
+	}
+	first, last := storeSpan(st)
+	if f.geo != nil {
+		if later := f.geo.Later(last); later != "" {
+			warn("%s: later than every window; addresses are placed as they lay then", later)
+		}
+	}
+	if f.drops != nil && first.Before(reputation.MathoidExcluded) && last.After(reputation.MathoidExcluded) {
+		warn("silent-drop records from before %s hold Mathoid's clients, later ones don't: counts of the two are not alike", reputation.MathoidExcluded.Format(time.DateOnly))
 	}
 	meter := newMeter(sink, "columns", "months")
 	months, changed := st.Months(), 0
@@ -51,7 +158,7 @@ func enrich(ctx context.Context, c *Config, st *featurestore.Store, sink Sink) e
 		if err != nil {
 			return err
 		}
-		if did {
+		if did || merged[m] {
 			changed++
 		}
 		meter.at(int64(i+1), int64(len(months)), m.String())
@@ -62,68 +169,6 @@ func enrich(ctx context.Context, c *Config, st *featurestore.Store, sink Sink) e
 	}
 	sink(Event{Stage: &StageEvent{Name: "columns", Summary: fmt.Sprintf("%d of %d months got %s in %s", changed, len(months), strings.Join(names, ", "), elapsed(begun))}})
 	return nil
-}
-
-// openFurther opens what the files named tell of the store's addresses.
-func openFurther(ctx context.Context, c *Config, st *featurestore.Store, sink Sink) (sources []featurestore.ColumnSource, closing func(), err error) {
-	closing = func() {}
-	if err := st.CheckPseudonyms(pseudonymCheck(c)); err != nil {
-		return nil, closing, err
-	}
-	add := func(s featurestore.ColumnSource) {
-		if c.Pseudonyms != nil {
-			s = named{s, c.Pseudonyms}
-		}
-		sources = append(sources, s)
-	}
-	warn := func(format string, args ...any) {
-		sink(Event{Warning: &WarningEvent{Message: fmt.Sprintf(format, args...)}})
-	}
-	first, last := storeSpan(st)
-	f := &c.Further
-	if len(f.MMDB) > 0 {
-		db, err := geo.Open(ctx, f.MMDB)
-		if err != nil {
-			return nil, closing, err
-		}
-		closing = func() { db.Close() }
-		if later := db.Later(last); later != "" {
-			warn("%s: later than every window; addresses are placed as they lay then", later)
-		}
-		add(db)
-	}
-	if len(f.Spur) > 0 {
-		known, err := storeAddresses(st, c.Pseudonyms)
-		if err != nil {
-			return nil, closing, err
-		}
-		feeds, err := reputation.OpenSpur(ctx, f.Spur, reputation.SpurOptions{Keep: func(ip netip.Addr) bool {
-			_, ok := slices.BinarySearchFunc(known, ip, netip.Addr.Compare)
-			return ok
-		}})
-		if err != nil {
-			return nil, closing, err
-		}
-		add(feeds)
-	}
-	if len(f.Drops) > 0 {
-		d, err := reputation.OpenDrops(ctx, f.Drops)
-		if err != nil {
-			return nil, closing, err
-		}
-		if first.Before(reputation.MathoidExcluded) && last.After(reputation.MathoidExcluded) {
-			warn("silent-drop records from before %s hold Mathoid's clients, later ones don't: counts of the two are not alike", reputation.MathoidExcluded.Format(time.DateOnly))
-		}
-		add(d)
-	}
-	if len(f.CrawlerRanges) > 0 {
-		r, err := ranges.Open(ctx, f.CrawlerRanges)
-		if err != nil {
-			return nil, closing, err
-		}
-		add(r)
-	}
-	return sources, closing, nil
 }
 
 // named asks a source about the address behind a pseudonym.
@@ -151,27 +196,6 @@ func storeSpan(st *featurestore.Store) (first, last time.Time) {
 		}
 	}
 	return first, last
-}
-
-// storeAddresses are the addresses with rows, ascending.
-func storeAddresses(st *featurestore.Store, key *pseudonym.Key) ([]netip.Addr, error) {
-	var out []netip.Addr
-	for _, m := range st.Months() {
-		err := st.ScanMonth(m, false, func(r *row.Row) error {
-			ip := r.IP
-			if key != nil {
-				ip = key.Address(ip)
-			}
-			out = append(out, ip)
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		slices.SortFunc(out, netip.Addr.Compare)
-		out = slices.Compact(out)
-	}
-	return out, nil
 }
 
 // furtherGroups are the groups of columns from elsewhere that each month has.
