@@ -67,7 +67,7 @@ type clientAnswers struct {
 	Listed, Changes, Batch  []string
 	Feed                    string
 	Refused, Denied, Nobody string
-	Rows                    []any // "NaN" is no number in JSON
+	Rows                    []any // nil for a row with an error
 }
 
 func runClient(t *testing.T, cmd *exec.Cmd) clientAnswers {
@@ -213,11 +213,16 @@ func TestGeneratedPHPClient(t *testing.T) {
 	if len(a.Changes) != 3 || a.Feed != "2024-08-31 200" || !slices.Equal(a.Batch, []string{"192.0.2.2", "2001:db8:0:5::1"}) {
 		t.Errorf("changes %q, feed %q, batch %q", a.Changes, a.Feed, a.Batch)
 	}
-	half, quarter := make([]float32, 12), make([]float32, 12)
+	half, quarter, none := make([]float32, 12), make([]float32, 12), make([]float32, 12)
 	for i := range half {
-		half[i], quarter[i] = 0.5, 0.25
+		half[i], quarter[i], none[i] = 0.5, 0.25, float32(nan)
 	}
-	checkRows(t, a, s.models.scorers[champion], half, quarter)
+	// The last row has an error, and no confidence: not 0, which is one.
+	if n := len(a.Rows); n != 4 || a.Rows[3] != nil || a.Reasons[3] != 0 {
+		t.Fatalf("rows %v, reasons %v", a.Rows, a.Reasons)
+	}
+	a.Rows, a.Reasons = a.Rows[:3], a.Reasons[:3]
+	checkRows(t, a, s.models.scorers[champion], half, quarter, none)
 }
 
 // Triton's own clients read the same answers over every transport and encoding.

@@ -12,19 +12,21 @@ import (
 )
 
 // scoreMarshaler writes scores, the answer asked for most, without reflection,
-// in a fifth of the time; everything else as the gateway does.
+// in a fifth of the time, and rows of scores as every JSON parser reads them;
+// everything else as the gateway does.
 type scoreMarshaler struct{ *runtime.JSONPb }
 
-// Marshal writes a message as JSON.
-func (m scoreMarshaler) Marshal(v any) ([]byte, error) {
-	if s, ok := v.(*pb.IpScore); ok && s != nil && len(s.ProtoReflect().GetUnknown()) == 0 {
-		w := jsonWriter{b: make([]byte, 0, 1024)}
-		w.score(s)
-		if !w.odd {
-			return w.b, nil
-		}
+// marshalScore writes a score, or gives nil where protobuf has to.
+func marshalScore(s *pb.IpScore) []byte {
+	if s == nil || len(s.ProtoReflect().GetUnknown()) != 0 {
+		return nil
 	}
-	return m.JSONPb.Marshal(v)
+	w := jsonWriter{b: make([]byte, 0, 1024)}
+	w.score(s)
+	if w.odd {
+		return nil
+	}
+	return w.b
 }
 
 // jsonWriter appends JSON with the protos' names, and zeroes as zeroes. What it

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -29,7 +30,8 @@ var OpenAPI = sync.OnceValue(func() []byte {
 })
 
 // mergeOpenAPI adds the paths and definitions of a description to another's,
-// which must not have them, and puts its info in place.
+// which must not have them, puts its info in place and lets the entries of the
+// lists that it names as nullable, "definition.property", be null.
 func mergeOpenAPI(into, from []byte) ([]byte, error) {
 	var a, b map[string]json.RawMessage
 	if err := json.Unmarshal(into, &a); err != nil {
@@ -42,6 +44,16 @@ func mergeOpenAPI(into, from []byte) ([]byte, error) {
 		switch name {
 		case "info":
 			a[name] = part
+		case "nullable":
+			var lists []string
+			if err := json.Unmarshal(part, &lists); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			for _, list := range lists {
+				if err := letBeNull(a, list); err != nil {
+					return nil, err
+				}
+			}
 		case "paths", "definitions":
 			var old, more map[string]json.RawMessage
 			if err := json.Unmarshal(a[name], &old); err != nil {
@@ -66,4 +78,24 @@ func mergeOpenAPI(into, from []byte) ([]byte, error) {
 		}
 	}
 	return json.MarshalIndent(a, "", "  ")
+}
+
+// letBeNull lets the entries of a definition's list be null, by the word that
+// OpenAPI 2 has no place for and the generators of clients know.
+func letBeNull(description map[string]json.RawMessage, list string) error {
+	definition, property, _ := strings.Cut(list, ".")
+	var all map[string]map[string]any
+	if err := json.Unmarshal(description["definitions"], &all); err != nil {
+		return fmt.Errorf("definitions: %w", err)
+	}
+	properties, _ := all[definition]["properties"].(map[string]any)
+	of, _ := properties[property].(map[string]any)
+	items, ok := of["items"].(map[string]any)
+	if !ok {
+		return fmt.Errorf("nullable: there is no list %q", list)
+	}
+	items["x-nullable"] = true
+	b, err := json.Marshal(all)
+	description["definitions"] = b
+	return err
 }

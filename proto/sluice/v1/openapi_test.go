@@ -46,6 +46,9 @@ func TestMergeOpenAPI(t *testing.T) {
 		{`{"paths":{"/a":1},"x":2}`, `{"info":3,"paths":{"/b":4}}`, `{"info":3,"paths":{"/a":1,"/b":4},"x":2}`, ""},
 		{`{"paths":{"/a":1}}`, `{"paths":{"/a":4}}`, "", `paths: "/a" is described twice`},
 		{`{}`, `{"host":4}`, "", `"host" can't be added`},
+		{`{"definitions":{"A":{"properties":{"b":{"items":{"type":"number"}}}}}}`, `{"nullable":["A.b"]}`,
+			`{"definitions":{"A":{"properties":{"b":{"items":{"type":"number","x-nullable":true}}}}}}`, ""},
+		{`{"definitions":{"A":{"properties":{"b":{}}}}}`, `{"nullable":["A.b"]}`, "", `nullable: there is no list "A.b"`},
 	} {
 		got, err := mergeOpenAPI([]byte(c.into), []byte(c.from))
 		if err != nil || c.err != "" {

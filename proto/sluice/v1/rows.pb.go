@@ -32,7 +32,7 @@ type ScoreRowsRequest struct {
 	// refused. The order is free.
 	FeatureNames []string `protobuf:"bytes,2,rep,name=feature_names,json=featureNames,proto3" json:"feature_names,omitempty"`
 	// Required. The values, row after row: rows times features numbers, for 1 to 10,000
-	// rows. NaN is a missing value.
+	// rows. NaN is a missing value; in JSON it is null or "NaN".
 	Values []float64 `protobuf:"fixed64,3,rep,packed,name=values,proto3" json:"values,omitempty"`
 	// How many reasons to give per row, the strongest first: 0 (none) to the
 	// number of features.
@@ -105,7 +105,7 @@ type ScoreRowsResponse struct {
 	// Version of the model that scored.
 	ModelVersion string `protobuf:"bytes,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	// Calibrated probability of abuse per row, in [0, 1]; NaN for a row with an
-	// error.
+	// error, in JSON null.
 	Confidences []float64 `protobuf:"fixed64,2,rep,packed,name=confidences,proto3" json:"confidences,omitempty"`
 	// Verdict per row; VERDICT_UNSPECIFIED for a row with an error.
 	Verdicts []Verdict `protobuf:"varint,3,rep,packed,name=verdicts,proto3,enum=sluice.v1.Verdict" json:"verdicts,omitempty"`

@@ -115,16 +115,17 @@ class SluiceClient {
 	}
 
 	/**
-	 * Scores rows of feature values; NAN is a missing value.
+	 * Scores rows of feature values; NAN or null is a missing value. In the
+	 * answer the confidence of a row with an error is null.
 	 *
 	 * @param string[] $featureNames
-	 * @param float[][] $rows Up to 10,000
+	 * @param (float|null)[][] $rows Up to 10,000
 	 */
 	public function scoreRows( array $featureNames, array $rows, int $maxReasons = 0 ): array {
 		$values = [];
 		foreach ( $rows as $row ) {
 			foreach ( $row as $v ) {
-				$values[] = is_nan( $v ) ? 'NaN' : $v;
+				$values[] = $v === null || is_nan( $v ) ? null : $v;
 			}
 		}
 		return $this->call( 'POST', '/v1/rows:score', [

@@ -53,7 +53,8 @@ $lookup = $scores->scoreServiceLookupIps( new V1LookupIpsRequest( [ 'ips' => [ '
 $features = array_map( static fn ( $f ) => $f->getName(), $scores->scoreServiceGetModelVersion( 'champion' )->getFeatures() );
 $rows = $scores->scoreServiceScoreRows( new V1ScoreRowsRequest( [
 	'feature_names' => $features,
-	'values' => array_merge( array_fill( 0, count( $features ), 0.5 ), array_fill( 0, count( $features ), 0.25 ) ),
+	// Half, a quarter, all missing, and -1, which no feature can be.
+	'values' => array_merge( ...array_map( static fn ( $v ) => array_fill( 0, count( $features ), $v ), [ 0.5, 0.25, null, -1.0 ] ) ),
 	'max_reasons' => 1,
 ] ) );
 $batch = $scores->scoreServiceBatchGetIpScores( [ 'ips/192.0.2.2', 'ips/2001:db8:0:5::1' ] );
