@@ -32,7 +32,8 @@ type scoreParts struct {
 func ipScore(l *feed.Line) (*pb.IpScore, *decisionParts) {
 	p := &scoreParts{}
 	s := &p.score
-	name := ipsPrefix + l.IP.String()
+	var text [len(ipsPrefix) + len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")]byte
+	name := string(l.IP.AppendTo(append(text[:0], ipsPrefix...)))
 	s.Name, s.Ip = name, name[len(ipsPrefix):]
 	s.Confidence = l.Confidence
 	s.ModelVersion = l.ModelVersion

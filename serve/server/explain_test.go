@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/netip"
 	"sync"
@@ -18,22 +19,67 @@ import (
 	"sluice/serve/feed"
 )
 
+// Contributions of a hundred trees add up to the margin too, which is the one
+// that the row is scored with.
+func TestExplanationsAddUp(t *testing.T) {
+	august, _ := row.ParseMonth("2024-08")
+	hour := asOf.Add(-time.Hour).Unix() / 3600
+	m := &featurestore.Month{Month: august, Columns: columns.Names()}
+	var lines []feed.Line
+	const n = 20
+	all := rowValues(n)
+	for i := range n {
+		l := testLine(fmt.Sprintf("192.0.2.%d", i), 0.5)
+		lines = append(lines, l)
+		r := row.Row{Key: row.Key{Month: august, Attack: "2024-08", IP: l.IP}, Values: all[i*columns.NumFeatures:][:columns.NumFeatures], Hours: []row.HourCount{{Hour: hour, Requests: 1}}}
+		r.Values[columns.RequestCount], r.Values[1+i%(columns.NumFeatures-1)] = 1, math.NaN()
+		r.First, r.Last = hour*3600, hour*3600+5
+		m.Rows = append(m.Rows, r)
+	}
+	home := t.TempDir()
+	writeMonth(t, home, m)
+	model := benchScorer(t)
+	s := start(t, lines, func(c *Config) { c.Rows, c.Models = newStoreRows(home), &oneModel{newFakeModels(), model} })
+	for i, l := range lines {
+		a, err := s.client.ExplainIp(ctx, &pb.ExplainIpRequest{Name: "ips/" + l.IP.String()})
+		if err != nil || len(a.Windows) != 1 {
+			t.Fatalf("%v, %v", a, err)
+		}
+		w := a.Windows[0]
+		sum := w.BaseValue
+		x := make([]float32, columns.NumFeatures)
+		for j, c := range w.Contributions {
+			sum += c.Contribution
+			if (c.Value == nil) != math.IsNaN(m.Rows[i].Values[j]) {
+				t.Errorf("%s of %s is %v", c.Feature, l.IP, c.Value)
+			}
+			x[j] = float32(m.Rows[i].Values[j])
+		}
+		score := model.AppendScores(nil, x, 1, 1)[0]
+		if math.Abs(sum-w.Margin) > 1e-5 || w.Margin != float64(score.Margin) || len(w.Contributions) != columns.NumFeatures {
+			t.Errorf("%s: %d contributions add up to %v, the margin is %v, the row's %v", l.IP, len(w.Contributions), sum, w.Margin, score.Margin)
+		}
+	}
+}
+
+func writeMonth(t *testing.T, home string, m *featurestore.Month) {
+	t.Helper()
+	store, err := featurestore.Open(home, featurestore.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.WriteMonth(context.Background(), m); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // An explanation is of the row in the store, and adds up to the margin.
 func TestExplainIp(t *testing.T) {
 	home := t.TempDir()
-	write := func(m *featurestore.Month) {
-		t.Helper()
-		store, err := featurestore.Open(home, featurestore.OpenOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := store.WriteMonth(context.Background(), m); err != nil {
-			t.Fatal(err)
-		}
-		if err := store.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(m *featurestore.Month) { t.Helper(); writeMonth(t, home, m) }
 	ip, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	august, _ := row.ParseMonth("2024-08")
 	names := columns.Names()

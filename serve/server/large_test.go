@@ -128,7 +128,11 @@ func TestLarge(t *testing.T) {
 			t.Fatalf("%v\n%s", err, &stderr)
 		}
 	}
-	t.Logf("%d addresses: ready after %v", n, time.Since(begun).Round(time.Millisecond))
+	ready := time.Since(begun)
+	t.Logf("%d addresses: ready after %v", n, ready.Round(time.Millisecond))
+	if ready > 10*time.Second {
+		t.Errorf("ready after %v, which is more than 10 s", ready)
+	}
 	logMemory(t, "after the start", cmd.Process.Pid)
 
 	rng := rand.New(rand.NewPCG(3, 4))

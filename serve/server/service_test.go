@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"os"
@@ -68,6 +70,32 @@ func TestGetIpScore(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.ask, got, err)
 		}
 		sameOverREST(t, s, "GET", "/v1/ips/"+c.path, "", got)
+	}
+}
+
+// To find an address allocates nothing: what a lookup allocates is its answer.
+func TestLookupAllocatesItsAnswer(t *testing.T) {
+	s := start(t, someLines(200)).service
+	for _, ip := range []string{"192.0.2.199", "2001:db8:0:5::1"} {
+		l, err := s.feeds.acquire()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.release()
+		var line feed.Line
+		if found, err := l.Lookup(netip.MustParseAddr(ip), &line); !found || err != nil {
+			t.Fatal(found, err)
+		}
+		r := s.rulings.at(time.Now())
+		answer := testing.AllocsPerRun(200, func() { r.score(&line, policy.Verification{}) })
+		q := &pb.GetIpScoreRequest{Name: "ips/" + ip}
+		if got := testing.AllocsPerRun(200, func() {
+			if _, err := s.GetIpScore(ctx, q); err != nil {
+				t.Fatal(err)
+			}
+		}); got > answer {
+			t.Errorf("%s: %v allocations, of which the answer is %v", ip, got, answer)
+		}
 	}
 }
 
@@ -409,6 +437,67 @@ func TestExportAndChanges(t *testing.T) {
 	// 192.0.2.0 to .19 go, .60 to .89 and 2001:db8:0:3d::1 to 5a come.
 	if kinds[pb.FeedChange_KIND_REMOVED] != 20 || kinds[pb.FeedChange_KIND_ADDED] != 60 || kinds[pb.FeedChange_KIND_CHANGED] != 1 {
 		t.Errorf("%v", kinds)
+	}
+}
+
+// Between any two dates, in either direction, a copy of the one feed and the
+// differences are the other.
+func TestChangesBetweenAnyTwoDates(t *testing.T) {
+	dates := []feed.Date{"2024-08-27", "2024-08-28", "2024-08-30", "2024-08-31"}
+	feeds := map[feed.Date]map[string]feed.Line{}
+	all := someLines(40)
+	rng := rand.New(rand.NewPCG(5, 6))
+	var s *testServer
+	for i, d := range dates {
+		feeds[d] = map[string]feed.Line{}
+		var lines []feed.Line
+		for _, l := range all {
+			if rng.IntN(3) == 0 {
+				continue // retracted, or not there yet
+			}
+			if rng.IntN(3) == 0 {
+				l.Confidence = float64(rng.IntN(3)) / 2
+				l.ExpiresAt = l.ExpiresAt.Add(time.Duration(rng.IntN(2)) * time.Hour)
+			}
+			lines = append(lines, l)
+			feeds[d][l.IP.String()] = l
+		}
+		if i == 0 {
+			s = start(t, nil)
+		}
+		writeFeed(t, s.home, d, lines)
+	}
+	s.waitFor(t, "2024-08-31")
+	for _, since := range dates {
+		for _, to := range dates {
+			copied := maps.Clone(feeds[since])
+			q := &pb.ListFeedChangesRequest{Name: "feeds/" + string(to), Since: string(since), PageSize: 9}
+			for {
+				a, err := s.client.ListFeedChanges(ctx, q)
+				if err != nil {
+					t.Fatalf("%s to %s: %v", since, to, err)
+				}
+				for _, c := range a.Changes {
+					_, had := copied[c.Ip]
+					if had != (c.Kind != pb.FeedChange_KIND_ADDED) || since == to {
+						t.Errorf("%s to %s: %v of %s", since, to, c.Kind, c.Ip)
+					}
+					if c.Kind == pb.FeedChange_KIND_REMOVED {
+						delete(copied, c.Ip)
+						continue
+					}
+					if copied[c.Ip], err = client.Line(c.IpScore); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if q.PageToken = a.NextPageToken; q.PageToken == "" {
+					break
+				}
+			}
+			if !maps.EqualFunc(copied, feeds[to], func(a, b feed.Line) bool { return a.Equal(&b) }) {
+				t.Errorf("%s and its differences are not %s: %d lines, want %d", since, to, len(copied), len(feeds[to]))
+			}
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,17 +61,6 @@ func serve(t *testing.T, home, addr string) (at string, stop func()) {
 	return at, stop
 }
 
-// flaky is a way to the service that breaks each connection after some bytes.
-func flaky(t *testing.T, to string, after int64) (addr string, broken *atomic.Int64) {
-	t.Helper()
-	addr, broken, end, err := breaking(to, after)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(end)
-	return addr, broken
-}
-
 func same(t *testing.T, c *client.Copy, d feed.Date, want []feed.Line) {
 	t.Helper()
 	if c.Date != d || len(c.Lines) != len(want) {
@@ -92,8 +80,12 @@ func TestSync(t *testing.T) {
 	first := lines(0, 20_000, 1)
 	writeFeed(t, home, "2024-08-30", first)
 	at, stop := serve(t, home, "127.0.0.1:0")
-	way, broken := flaky(t, at, 200_000)
-	c, err := client.New(way, client.Options{})
+	way, end, err := breaking(at, 200_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	c, err := client.New(way.addr, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +98,7 @@ func TestSync(t *testing.T) {
 		t.Fatal(changed, err)
 	}
 	same(t, &copied, "2024-08-30", first)
-	if broken.Load() == 0 {
+	if way.broken.Load() == 0 {
 		t.Error("no connection broke: the test shows nothing")
 	}
 	if changed, err := c.Sync(ctx, &copied); err != nil || changed {

@@ -53,11 +53,11 @@ func ExampleClient_Sync() {
 	addr, stop, err := run(home, "127.0.0.1:0")
 	check(err)
 	// Each connection ends after 100 kB; the feed is larger.
-	way, broken, end, err := breaking(addr, 100_000)
+	way, end, err := breaking(addr, 100_000)
 	check(err)
 	defer end()
 
-	c, err := client.New(way, client.Options{})
+	c, err := client.New(way.addr, client.Options{})
 	check(err)
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -75,7 +75,8 @@ func ExampleClient_Sync() {
 		fmt.Printf("%s: %d rows, exactly the feed's: %v\n", copied.Date, len(copied.Lines), same)
 	}
 	until("2024-08-30")
-	fmt.Println("connections broke:", broken.Load() > 0)
+	fmt.Println("connections broke:", way.broken.Load() > 0)
+	whole := way.bytes.Load()
 
 	// 100 addresses go, 100 come, and the service is not there for a while.
 	check(stop())
@@ -89,11 +90,13 @@ func ExampleClient_Sync() {
 	}()
 	until("2024-08-31")
 	check((<-restarted)())
+	fmt.Println("the difference took less than a tenth of the feed:", way.bytes.Load()-whole < whole/10)
 
 	// Output:
 	// 2024-08-30: 16000 rows, exactly the feed's: true
 	// connections broke: true
 	// 2024-08-31: 16000 rows, exactly the feed's: true
+	// the difference took less than a tenth of the feed: true
 }
 
 func check(err error) {
@@ -133,14 +136,28 @@ func run(home, addr string) (at string, stop func() error, err error) {
 	}, nil
 }
 
-// breaking is a way to the service that breaks each connection after some
-// bytes of answers.
-func breaking(to string, after int64) (addr string, broken *atomic.Int64, end func(), err error) {
+// way leads to a service and counts what comes back on it.
+type way struct {
+	addr   string
+	bytes  atomic.Int64 // of answers
+	broken atomic.Int64 // connections
+}
+
+// counter counts what is written to it.
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(b []byte) (int, error) {
+	c.n.Add(int64(len(b)))
+	return len(b), nil
+}
+
+// breaking is a way that breaks each connection after some bytes of answers.
+func breaking(to string, after int64) (w *way, end func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", nil, nil, err
+		return nil, nil, err
 	}
-	broken = &atomic.Int64{}
+	w = &way{addr: l.Addr().String()}
 	go func() {
 		for {
 			in, err := l.Accept()
@@ -157,16 +174,15 @@ func breaking(to string, after int64) (addr string, broken *atomic.Int64, end fu
 				_ = out.Close()
 			}()
 			go func() {
-				n, _ := io.CopyN(in, out, after)
-				if n == after {
-					broken.Add(1)
+				if n, _ := io.CopyN(io.MultiWriter(in, counter{&w.bytes}), out, after); n == after {
+					w.broken.Add(1)
 				}
 				_ = in.Close()
 				_ = out.Close()
 			}()
 		}
 	}()
-	return l.Addr().String(), broken, func() { _ = l.Close() }, nil
+	return w, func() { _ = l.Close() }, nil
 }
 
 // equal holds a copy against the file that the service serves.
