@@ -121,7 +121,7 @@ func (r *reader) months() {
 	}
 }
 
-var errNoMonth = "%s: no month: the content has no %s and the name no YYYY-MM; rename the file or give the month"
+var errNoMonth = "%s: no month: the content has no %s and the name no YYYY-MM; rename the file, or say the month with --label-month"
 
 func (r *reader) noMonth(field string) error {
 	return fault.Field(fault.Invalid, r.src.name, errNoMonth, r.src.name, field)

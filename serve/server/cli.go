@@ -103,7 +103,7 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 	if len(args) >= 2 && args[0] == "config" {
 		command, args = args[1], args[2:]
 		if command != "print" && command != "check" {
-			return fault.New(fault.Usage, "serve config %q: want print or check", command)
+			return fault.New(fault.Usage, "serve config %q: want print or check%s", command, fault.DidYouMean(command, []string{"print", "check"}))
 		}
 	}
 	if err := fs.Parse(args); err != nil {
@@ -111,10 +111,10 @@ func run(ctx context.Context, o *settings, args []string, stdout, stderr io.Writ
 			help(stdout, fs)
 			return nil
 		}
-		return flagError(err)
+		return flagError(fs, err)
 	}
 	if fs.NArg() > 0 {
-		return fault.New(fault.Usage, "%q is not understood; see serve --help", fs.Arg(0))
+		return fault.New(fault.Usage, "%q is not understood%s; see serve --help", fs.Arg(0), fault.DidYouMean(fs.Arg(0), []string{"config"}))
 	}
 	if o.file != "" {
 		lines, err2 := applyConfig(fs, o.file)
@@ -197,11 +197,14 @@ func help(w io.Writer, fs *flag.FlagSet) {
 }
 
 // flagError puts the flag package's words into ours.
-func flagError(err error) error {
+func flagError(fs *flag.FlagSet, err error) error {
 	msg := err.Error()
 	if name, ok := strings.CutPrefix(msg, "flag provided but not defined: -"); ok {
 		name = strings.TrimPrefix(name, "-")
-		return fault.Field(fault.Usage, name, "serve has no flag --%s; see serve --help", name)
+		var names []string
+		fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+		hint := strings.ReplaceAll(fault.DidYouMean(name, names), `"`, "")
+		return fault.Field(fault.Usage, name, "serve has no flag --%s%s; see serve --help", name, hint)
 	}
 	if name, ok := strings.CutPrefix(msg, "flag needs an argument: -"); ok {
 		name = strings.TrimPrefix(name, "-")

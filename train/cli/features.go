@@ -26,6 +26,7 @@ With --labels alone, months in the store are labelled anew. With --engine spark 
 existing Spark computes the rows of --months, and the store adopts them.`,
 		example: `train features build --logs 'access-*.log.gz' --labels 'blacklist-*.txt'
 train features build --labels checks-2024-09.jsonl
+train features build --simulated --dir sim --profile wikimedia --logs 'world/logs/*'
 train features build --later --logs 'access-2024-09-01T13.log.gz'
 train features build --engine spark --remote yarn --table wmf.webrequest --months 2024-08 --staging hdfs:///tmp/sluice`,
 		setup: setupFeaturesBuild,
@@ -99,7 +100,7 @@ func setupFeaturesBuild(fs *flag.FlagSet) func(context.Context, *env, []string) 
 		if len(d.logs.values)+len(d.labels.values) == 0 {
 			return fault.New(fault.Usage, "features build needs --logs or --labels; see train features build --help")
 		}
-		c := pipeline.Config{Home: e.global.dir, World: featurestore.Real, Threads: threads(e.global.threads)}
+		c := pipeline.Config{Home: e.global.dir, World: d.world(), Threads: threads(e.global.threads)}
 		if err := d.fill(&c); err != nil {
 			return err
 		}

@@ -199,7 +199,7 @@ func parseColumns(s string) ([]string, error) {
 		group, ok := groups[name]
 		if !ok {
 			if _, ok := columns.ByName(name); !ok {
-				return nil, fault.Field(fault.Usage, "columns", "--columns: %q is no column%s; want groups of them (%s) or some of %s", name, didYouMean(name, append(known, all...)), strings.Join(known, ", "), strings.Join(all, ", "))
+				return nil, fault.Field(fault.Usage, "columns", "--columns: %q is no column%s; want groups of them (%s) or some of %s", name, fault.DidYouMean(name, append(known, all...)), strings.Join(known, ", "), strings.Join(all, ", "))
 			}
 			group = []string{name}
 		}

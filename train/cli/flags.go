@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -84,7 +83,7 @@ func flagError(c command, fs *flag.FlagSet, err error) error {
 	if name, ok := strings.CutPrefix(msg, "flag provided but not defined: -"); ok {
 		var names []string
 		fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-		hint := didYouMean(strings.TrimPrefix(name, "-"), names)
+		hint := fault.DidYouMean(strings.TrimPrefix(name, "-"), names)
 		return fault.Field(fault.Usage, name, "train %s has no flag --%s%s; see train %s --help", c.name, strings.TrimPrefix(name, "-"), strings.ReplaceAll(hint, `"`, ""), c.name)
 	}
 	if name, ok := strings.CutPrefix(msg, "flag needs an argument: -"); ok {
@@ -118,7 +117,7 @@ func applyConfig(fs *flag.FlagSet, file string) error {
 		if f == nil || f.Name == "config" {
 			var names []string
 			fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-			return fault.Field(fault.Invalid, "config", "%s:%d: %q is no flag of this command%s", file, key.Line, key.Value, didYouMean(key.Value, names))
+			return fault.Field(fault.Invalid, "config", "%s:%d: %q is no flag of this command%s", file, key.Line, key.Value, fault.DidYouMean(key.Value, names))
 		}
 		if given[f.Name] {
 			continue
@@ -199,38 +198,4 @@ func parseMonths(flagName string, values []string) ([]row.Month, error) {
 	}
 	slices.Sort(months)
 	return months, nil
-}
-
-// didYouMean is a hint with the candidate nearest to s, or "".
-func didYouMean(s string, candidates []string) string {
-	best, bestDist := "", 3
-	for _, c := range candidates {
-		if d := editDistance(s, c); d < bestDist || (strings.HasPrefix(c, s) && best == "") {
-			best, bestDist = c, min(d, bestDist)
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
-}
-
-// editDistance is Levenshtein's distance, bytewise.
-func editDistance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := range len(a) {
-		diag := prev[0]
-		prev[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diag, prev[j+1] = prev[j+1], min(prev[j+1]+1, prev[j]+1, diag+cost)
-		}
-	}
-	return prev[len(b)]
 }

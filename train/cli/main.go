@@ -150,7 +150,7 @@ func find(cmds []command, args []string) (command, []string, error) {
 	for i, c := range cmds {
 		names[i] = c.name
 	}
-	return command{}, nil, fault.New(fault.Usage, "%q is no command%s; see train --help", args[0], didYouMean(args[0], names))
+	return command{}, nil, fault.New(fault.Usage, "%q is no command%s; see train --help", args[0], fault.DidYouMean(args[0], names))
 }
 
 func showGroup(w io.Writer, cmds []command, group string, otherwise error) error {

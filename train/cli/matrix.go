@@ -123,7 +123,7 @@ func (r *matrixReader) read(want []string, label, weight string) (*matrix, error
 		}
 		i, ok := place[s.name]
 		if !ok {
-			return nil, fault.Field(fault.Invalid, s.flag, "%s has no column %q%s", r.path, s.name, row.MaskText(didYouMean(s.name, r.header)))
+			return nil, fault.Field(fault.Invalid, s.flag, "%s has no column %q%s", r.path, s.name, row.MaskText(fault.DidYouMean(s.name, r.header)))
 		}
 		to[i] = s.as
 	}
@@ -141,7 +141,7 @@ func (r *matrixReader) read(want []string, label, weight string) (*matrix, error
 	for j, n := range want {
 		i, ok := place[n]
 		if !ok {
-			return nil, fault.Field(fault.Invalid, n, "%s: the model needs the column %q, which the data lacks%s", r.path, n, row.MaskText(didYouMean(n, r.header)))
+			return nil, fault.Field(fault.Invalid, n, "%s: the model needs the column %q, which the data lacks%s", r.path, n, row.MaskText(fault.DidYouMean(n, r.header)))
 		}
 		if to[i] != unused {
 			return nil, fault.Field(fault.Invalid, n, "%s: the column %q is a feature of the model; it can't be the label or weight too", r.path, n)

@@ -60,6 +60,7 @@ type dataFlags struct {
 	labelMonth, labelDef                      *string
 	labelDelay                                *int
 	memory, pseudonymise                      *string
+	simulated                                 *bool
 	mmdb, spur, drops, crawlerRanges          list
 	ownReporters                              list
 }
@@ -91,7 +92,16 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	fs.Var(&d.crawlerRanges, "crawler-ranges", "published ranges of crawlers, `FILES`, for the column verified_crawler")
 	d.pseudonymise = fs.String("pseudonymise", "", "`KEYFILE` of 32 bytes: store prefix-preserving pseudonyms instead of addresses")
 	d.memory = fs.String("memory", "", "`SIZE` that reading logs may take, as in 512MiB")
+	d.simulated = fs.Bool("simulated", false, "the logs are simulated; such a home never takes real ones")
 	return d
+}
+
+// world is what the home is to hold.
+func (d *dataFlags) world() string {
+	if *d.simulated {
+		return featurestore.Simulated
+	}
+	return featurestore.Real
 }
 
 func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
@@ -111,7 +121,6 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 	countryDB := fs.String("country-db", "", "MaxMind `FILE` with countries, for figures by country")
 	dry := fs.Bool("dry-run", false, "say what would be read and done, in what time and memory, and stop")
 	demo := fs.Bool("demo", false, "run on three simulated months")
-	simulated := fs.Bool("simulated", false, "the logs are simulated; such a home never takes real ones")
 	return func(ctx context.Context, e *env, args []string) error {
 		if len(args) > 0 {
 			return fault.New(fault.Usage, "run takes no %q; see train run --help", args[0])
@@ -120,10 +129,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 		if err != nil {
 			return err
 		}
-		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, Aim: point, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Review: *review, CountryDB: *countryDB, Who: who(), World: featurestore.Real}
-		if *simulated {
-			c.World = featurestore.Simulated
-		}
+		c := pipeline.Config{Home: e.global.dir, Seed: *seed, Tune: *tune, Aim: point, Threads: threads(e.global.threads), DryRun: *dry, Grid: *withGrid, Backtest: *backtest, Review: *review, CountryDB: *countryDB, Who: who(), World: d.world()}
 		if c.Params, c.Rounds, err = readRunParams(*params); err != nil {
 			return err
 		}
@@ -154,7 +160,7 @@ func setupRun(fs *flag.FlagSet) func(context.Context, *env, []string) error {
 			if err := d.fill(&c); err != nil {
 				return err
 			}
-			if len(c.Logs) == 0 && !*simulated {
+			if len(c.Logs) == 0 && !*d.simulated {
 				c.World = "" // as the home has it
 			}
 			if c.Train, c.LastN, err = parseTrainMonths(train.values); err != nil {

@@ -87,7 +87,7 @@ func (s *sparkFlags) build(ctx context.Context, e *env, fs *flag.FlagSet, d *dat
 	if !flagGiven(fs, "profile") {
 		*d.profile = string(webrequest.Wikimedia)
 	}
-	c := pipeline.Config{Home: e.global.dir, World: featurestore.Real, Threads: threads(e.global.threads)}
+	c := pipeline.Config{Home: e.global.dir, World: d.world(), Threads: threads(e.global.threads)}
 	if err := d.fill(&c); err != nil {
 		return nil, err
 	}

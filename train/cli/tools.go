@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"sluice/featurestore/fault"
 	"sluice/featurestore/reputation"
@@ -59,7 +61,7 @@ func setupLabelsShow(fs *flag.FlagSet) func(context.Context, *env, []string) err
 		if *ip != "" {
 			var ok bool
 			if addr, ok = row.ParseIP(*ip); !ok {
-				return fault.Field(fault.Usage, "ip", "--ip %q is no address without a zone", *ip)
+				return fault.Field(fault.Usage, "ip", "--ip %q is no IP address; want one as in 192.0.2.1 or 2001:db8::1, without a zone", *ip)
 			}
 		}
 		e.events.begin("labels show")
@@ -139,8 +141,39 @@ func setupSimulate(fs *flag.FlagSet) func(context.Context, *env, []string) error
 			return err
 		}
 		e.events.result(res, func(w io.Writer) {
-			fmt.Fprintf(w, "%d log files below %s/logs\nwindows   %s\nlabels    %s/labels\ntruth     %s\n\nSimulated: nothing in it is real. Train on it in a home of its own:\n  train run --simulated --dir HOME --profile wikimedia --logs LOGS --labels LABELS --attacks %s --train … --test …\n", len(res.Logs), *out, res.Attacks, *out, res.Truth, res.Attacks)
+			fmt.Fprintf(w, "%d log files below %s/logs\nwindows   %s\nlabels    %s/labels\ntruth     %s\n\nSimulated: nothing in it is real. %s\n", len(res.Logs), *out, res.Attacks, *out, res.Truth, nextStep(res, m, *n, simulate.Format(*format)))
 		})
 		return nil
 	}
 }
+
+// nextStep is the command that a new world is for, as a shell takes it.
+func nextStep(res pipeline.Simulated, first row.Month, months int, format simulate.Format) string {
+	// One pattern for all logs, however deep their folders: each name below the
+	// folder of logs becomes a star.
+	dir := filepath.Join(filepath.Dir(res.Attacks), "logs")
+	depth := 1
+	if len(res.Logs) > 0 {
+		if rel, err := filepath.Rel(dir, res.Logs[0]); err == nil {
+			depth = strings.Count(rel, string(filepath.Separator)) + 1
+		}
+	}
+	profile := ""
+	if format != simulate.Combined {
+		profile = " --profile wikimedia"
+	}
+	labels := filepath.Join(filepath.Dir(res.Labels["check"][0]), "*")
+	files := fmt.Sprintf("--simulated --dir sluice-simulated%s --logs %s --labels %s --attacks %s", profile,
+		quoted(filepath.Join(dir, strings.TrimSuffix(strings.Repeat("*/", depth), "/"))), quoted(labels), quoted(res.Attacks))
+	if months < 2 {
+		return "Build rows of it in a home of its own:\n  train features build " + files
+	}
+	var train []string
+	for i := range months - 1 {
+		train = append(train, (first + row.Month(i)).String())
+	}
+	return fmt.Sprintf("Train on it in a home of its own:\n  train run %s --train %s --test %s", files, strings.Join(train, ","), first+row.Month(months-1))
+}
+
+// quoted is a word for a shell, stars and all.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

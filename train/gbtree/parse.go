@@ -185,7 +185,7 @@ func sameValue(want string, v any) bool {
 func nearest(name string) string {
 	best, least := "", math.MaxInt
 	consider := func(known string) {
-		if d := editDistance(strings.ToLower(name), known); d < least || d == least && known < best {
+		if d := fault.EditDistance(strings.ToLower(name), known); d < least || d == least && known < best {
 			best, least = known, d
 		}
 	}
@@ -196,30 +196,6 @@ func nearest(name string) string {
 		consider(k)
 	}
 	return best
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	if len(a) > 64 {
-		a = a[:64]
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // number reads any kind of number, or its text.

@@ -72,36 +72,25 @@ func Ablate(ctx context.Context, c Config, sink Sink) (*Ablation, error) {
 	if err := c.chooseMonths(st); err != nil {
 		return nil, err
 	}
-	earlier, err := earlierOf(&c, st, lists)
-	if err != nil {
-		return nil, err
-	}
 	stored := columns.Stored()
 	full := append(slices.Clone(stored), columns.EarlierNames()...)
 	ids := groupNumbers{}
-	load := func(months []row.Month) ([]row.Row, error) {
-		var rows []row.Row
-		for _, m := range months {
-			month, err := st.ReadMonth(m)
-			if err != nil {
-				return nil, err
-			}
-			if len(month.Columns) < len(stored) || !slices.Equal(month.Columns[:len(stored)], stored) {
-				return nil, fault.Field(fault.Invalid, "columns", "month %s was built before behaviour was stored; build it again from its logs with train features build --logs", m)
-			}
-			for _, r := range month.Rows {
-				start, end := month.Manifest.Window(r.Attack)
-				r.Values = earlier.Enrich(slices.Clone(r.Values[:len(stored)]), r.IP, start, end)
-				rows = append(rows, r)
-			}
+	// The exports at hand may be more than those that the months were labelled
+	// with, so earlier listings are made anew.
+	load := func(flag string, months []row.Month) (have []string, rows []row.Row, err error) {
+		if have, rows, err = readRows(st, flag, months); err != nil {
+			return nil, nil, err
 		}
-		return rows, nil
+		if len(have) < len(stored) || !slices.Equal(have[:len(stored)], stored) {
+			return nil, nil, fault.Field(fault.Invalid, "columns", "%s was built before behaviour was stored; build it again from its logs with train features build --logs", monthSpan(months))
+		}
+		return withEarlier(&c, st, lists, have, rows)
 	}
-	trainRows, err := load(c.Train)
+	trainHave, trainRows, err := load("train", c.Train)
 	if err != nil {
 		return nil, err
 	}
-	testRows, err := load(c.Test)
+	testHave, testRows, err := load("test", c.Test)
 	if err != nil {
 		return nil, err
 	}
@@ -118,11 +107,11 @@ func Ablate(ctx context.Context, c Config, sink Sink) (*Ablation, error) {
 		name  string
 		names []string
 	}{{"twelve", full[:columns.NumFeatures]}, {"behaviour", stored}, {"earlier listings", full}} {
-		train, err := newTable(full, trainRows, set.names, ids, true)
+		train, err := newTable(trainHave, trainRows, set.names, ids, true)
 		if err != nil {
 			return nil, err
 		}
-		if test, err = newTable(full, testRows, set.names, ids, true); err != nil {
+		if test, err = newTable(testHave, testRows, set.names, ids, true); err != nil {
 			return nil, err
 		}
 		_, pred, err := fit(ctx, &c, c.Params, c.Rounds, set.names, train.x, train.float32Labels(), nil)
@@ -133,7 +122,7 @@ func Ablate(ctx context.Context, c Config, sink Sink) (*Ablation, error) {
 		meter.at(int64(i+1), 3, set.name)
 	}
 	// Of the last table, which has every column.
-	listed := len(stored) + columns.ListedBefore
+	listed := slices.Index(testHave, columns.EarlierNames()[columns.ListedBefore])
 	var hits, flagged, positive float64
 	for i := range test.rows {
 		was := test.rows[i].Values[listed] == 1

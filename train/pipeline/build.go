@@ -21,6 +21,9 @@ import (
 // Build reads logs and label exports into the store and trains nothing. It
 // returns what the store holds afterwards.
 func Build(ctx context.Context, c Config, sink Sink) ([]featurestore.MonthInfo, error) {
+	if err := c.refuseSimulated(); err != nil {
+		return nil, err
+	}
 	st, err := featurestore.Open(c.Home, featurestore.OpenOptions{World: c.World, Context: ctx})
 	if err != nil {
 		return nil, err
@@ -186,8 +189,15 @@ func buildSummary(r build.Result, took time.Duration) string {
 		fmt.Fprintf(&b, "; %s to be merged later", monthSpan(r.Pending))
 		return b.String()
 	}
-	fmt.Fprintf(&b, "; %d rows in %s", r.Rows, monthSpan(r.Months))
-	return b.String()
+	return b.String() + rowsIn(r.Rows, r.Months)
+}
+
+// rowsIn says which months were made anew.
+func rowsIn(rows int64, months []row.Month) string {
+	if len(months) == 0 {
+		return "; no month changed"
+	}
+	return fmt.Sprintf("; %d rows in %s", rows, monthSpan(months))
 }
 
 func fileSizes(files []string) (sizes []int64, total int64, err error) {

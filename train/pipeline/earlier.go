@@ -3,8 +3,10 @@ package pipeline
 import (
 	"sluice/featurestore"
 	"sluice/featurestore/build"
+	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/reputation"
+	"sluice/featurestore/row"
 )
 
 // earlierOf is what lists knew before a row's window. In a store of pseudonyms
@@ -22,4 +24,30 @@ func earlierOf(c *Config, st *featurestore.Store, lists *reputation.Set) (featur
 		return nil, err
 	}
 	return build.Relabel(earlier, c.Pseudonyms).(featurestore.Enricher), nil
+}
+
+// withEarlier makes the columns of earlier listings of rows anew, of what lists
+// knew before each row's window; they come last. have are the rows' columns.
+func withEarlier(c *Config, st *featurestore.Store, lists *reputation.Set, have []string, rows []row.Row) ([]string, []row.Row, error) {
+	earlier, err := earlierOf(c, st, lists)
+	if err != nil {
+		return nil, nil, err
+	}
+	var kept []int
+	var names []string
+	for k, n := range have {
+		if !columns.IsEarlier(n) {
+			kept, names = append(kept, k), append(names, n)
+		}
+	}
+	spans := windowSpans(st)
+	for i := range rows {
+		v := make([]float64, 0, len(kept)+columns.NumEarlier)
+		for _, k := range kept {
+			v = append(v, rows[i].Values[k])
+		}
+		s := spans.of(rows[i].Key)
+		rows[i].Values = earlier.Enrich(v, rows[i].IP, s.Start, s.End)
+	}
+	return append(names, columns.EarlierNames()...), rows, nil
 }

@@ -74,7 +74,7 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 		sink(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s was trained on %s: figures on rows that trained it flatter it and say nothing of other months", name, monthSpan(m))}})
 	}
 	c.Test, c.Columns = months, s.FeatureNames()
-	t, err := readTable(st, "months", months, c.Columns, lists, groupNumbers{})
+	t, err := readTable(&c, st, "months", months, c.Columns, lists, groupNumbers{})
 	if err != nil {
 		return nil, fault.Wrap(err, "version %s takes columns that these months do not have", name)
 	}
@@ -120,7 +120,7 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 
 // evaluateList measures "was listed before" by itself: as a score it is 0 or 1.
 func evaluateList(ctx context.Context, c *Config, st *featurestore.Store, months []row.Month, lists *reputation.Set, country countries, sink Sink) (*evaluation.Split, error) {
-	t, err := readTable(st, "months", months, columns.Names(), nil, groupNumbers{})
+	t, err := readTable(c, st, "months", months, columns.Names(), nil, groupNumbers{})
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func grid(ctx context.Context, c *Config, st *featurestore.Store, months []row.M
 				return nil
 			}
 		}
-		t, err := readTable(st, "months", ms, c.Columns, lists, ids)
+		t, err := readTable(c, st, "months", ms, c.Columns, lists, ids)
 		if err == nil {
 			if p := t.positives(); p == 0 || p == t.len() {
 				err = fault.New(fault.Invalid, "its %d labelled rows are of one class", t.len())

@@ -116,7 +116,7 @@ func (w *work) measureDrift() error {
 				return err
 			}
 		case w.Backtest && !slices.Contains(w.Test, m.Month):
-			have, rows, err := monthRows(w.store, "months", []row.Month{m.Month}, w.lists, w.train.names)
+			have, rows, err := monthRows(w.Config, w.store, "months", []row.Month{m.Month}, w.lists, w.train.names)
 			if err != nil {
 				return err
 			}
@@ -333,7 +333,7 @@ func (w *work) flags() string {
 			windows = windows || mw.Attack != mo.Month.String()
 		}
 	}
-	add(w.Demonstration, "--simulated")
+	add(w.World == featurestore.Simulated, "--simulated")
 	add(w.Web.Profile == webrequest.Wikimedia, "--profile wikimedia")
 	add(windows, "--attacks ATTACKS.csv")
 	add(w.Zone != nil && w.Zone != time.UTC, "--zone %s", w.Zone)

@@ -96,7 +96,7 @@ func BenchmarkRoad(b *testing.B) {
 	if err := (&c).check(); err != nil {
 		b.Fatal(err)
 	}
-	t, err := readTable(st, "train", c.Train, c.Columns, nil, groupNumbers{})
+	t, err := readTable(&c, st, "train", c.Train, c.Columns, nil, groupNumbers{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -33,6 +33,9 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := c.refuseSimulated(); err != nil {
+		return Result{}, err
+	}
 	if c.DryRun {
 		return dryRun(ctx, c)
 	}
@@ -44,6 +47,9 @@ func Run(ctx context.Context, c Config, sink Sink) (Result, error) {
 	if c.World == "" {
 		if c.World = st.World(); c.World == "" {
 			c.World = featurestore.Real
+		}
+		if err := c.refuseSimulated(); err != nil {
+			return Result{}, err
 		}
 	}
 	reg := registry.Open(c.Home)
@@ -229,7 +235,7 @@ func monthSpan(ms []row.Month) string {
 func loadMonths(c *Config, from, st *featurestore.Store, lists *reputation.Set) (train, test *table, err error) {
 	ids := groupNumbers{}
 	load := func(st *featurestore.Store, flag string, ms []row.Month) (*table, error) {
-		t, err := readTable(st, flag, ms, c.Columns, lists, ids)
+		t, err := readTable(c, st, flag, ms, c.Columns, lists, ids)
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"sluice/featurestore"
 	"sluice/featurestore/attack"
+	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 	"sluice/featurestore/simulate"
 	"sluice/featurestore/webrequest"
@@ -94,6 +95,24 @@ func Demo(ctx context.Context, c *Config, sink Sink) error {
 	c.Filter = webrequest.DefaultFilter(webrequest.Wikimedia)
 	c.Train = []row.Month{w.Start, w.Start + 1}
 	c.Test = []row.Month{w.Start + 2}
+	return nil
+}
+
+// refuseSimulated keeps the files of a simulated world out of a home of real
+// data; their names tell.
+func (c *Config) refuseSimulated() error {
+	// Where the home is to say, one that is not there yet would be of real data.
+	if _, err := os.Stat(c.Home); c.World == "" && !errors.Is(err, fs.ErrNotExist) || c.World == featurestore.Simulated {
+		return nil
+	}
+	for _, given := range []struct {
+		flag  string
+		files []string
+	}{{"logs", c.Logs}, {"labels", c.Labels}} {
+		if i := slices.IndexFunc(given.files, simulate.IsSimulated); i >= 0 {
+			return fault.Field(fault.Usage, given.flag, "--%s: %s is of a simulated world, and %s would be a home of real data: add --simulated, with a --dir of its own", given.flag, filepath.Base(given.files[i]), c.Home)
+		}
+	}
 	return nil
 }
 

@@ -90,5 +90,5 @@ func sparkSummary(r spark.Result, took time.Duration) string {
 	if len(left) > 0 {
 		out += fmt.Sprintf(", left out: %s", strings.Join(left, ", "))
 	}
-	return out + fmt.Sprintf("; %d rows in %s", r.Rows, monthSpan(r.Months))
+	return out + rowsIn(r.Rows, r.Months)
 }

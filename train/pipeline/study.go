@@ -161,10 +161,10 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 // rowsOf are the rows of training and test months, with columns enough for
 // names.
 func (w *work) rowsOf(names []string) (have []string, train, test []row.Row, err error) {
-	if have, train, err = monthRows(w.trainedIn(), "train", w.Train, w.lists, names); err != nil {
+	if have, train, err = monthRows(w.Config, w.trainedIn(), "train", w.Train, w.lists, names); err != nil {
 		return nil, nil, nil, err
 	}
-	haveTest, test, err := monthRows(w.store, "test", w.Test, w.lists, names)
+	haveTest, test, err := monthRows(w.Config, w.store, "test", w.Test, w.lists, names)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -260,7 +260,7 @@ func (w *work) championFlags() []bool {
 	if err != nil {
 		return note("it can't be loaded")
 	}
-	t, err := readTable(w.store, "test", w.Test, s.FeatureNames(), w.lists, groupNumbers{})
+	t, err := readTable(w.Config, w.store, "test", w.Test, s.FeatureNames(), w.lists, groupNumbers{})
 	if err != nil {
 		return note("it takes other columns: " + oneLine(err))
 	}
