@@ -143,7 +143,8 @@ const rollMinutes = 5
 // A minute's usual traffic is the median, over the whole log, of the minutes of
 // the same hour of the week, and its scatter 1.4826 times their median absolute
 // deviation (the modified z-score of B. Iglewicz, D. C. Hoaglin, How to Detect
-// and Handle Outliers, 1993), at least that of a Poisson count. Both stand
+// and Handle Outliers, 1993), at least that of a Poisson count whose variance is
+// as many times its mean as five minutes scatter within an hour. Both stand
 // though a quarter or a third of those minutes are under attack, which a mean
 // would not, and the daily and weekly rhythm is in them, so a busy afternoon is
 // no attack while the same traffic at night is. Logs of under three weeks are
@@ -157,7 +158,7 @@ const rollMinutes = 5
 // Page, Continuous Inspection Schemes, 1954, in one pass). What is usual there is
 // taken from the hours on either side, so that an attack is followed down to
 // where it swells up and ebbs away. Where it does so below the traffic around it
-// the counts don't show it.
+// the counts don't show it, and Participants.Refine takes over.
 //
 // Detected windows never overlap, may run over a month's end (New gives a window
 // to the month in which it starts), and are named after their start, so that a
@@ -170,6 +171,7 @@ func (t *Timeline) Detect(o DetectOptions) []Detected {
 		return nil
 	}
 	usual, scatter := baseline(first, counts)
+	clumps := dispersion(first, counts)
 
 	// Minutes that lie in an unusual five minutes, with the highest score.
 	score := make([]float64, n)
@@ -183,7 +185,7 @@ func (t *Timeline) Detect(o DetectOptions) []Detected {
 		mean := sum / float64(min(i+1, rollMinutes))
 		// The mean of five counts scatters less than one by √5 where they are
 		// independent; what MAD sees of the hour's own ups and downs stays.
-		s := max(math.Sqrt(max(usual[mid], 1)/rollMinutes), scatter[mid])
+		s := max(math.Sqrt(clumps*max(usual[mid], 1)/rollMinutes), scatter[mid])
 		if z := (mean - usual[mid]) / s; z >= o.Threshold && mean >= o.Ratio*max(usual[mid], 1/float64(rollMinutes)) {
 			score[mid] = z
 		}
@@ -201,7 +203,7 @@ func (t *Timeline) Detect(o DetectOptions) []Detected {
 			}
 		}
 		i = to + join - 1
-		from, to = edges(counts, usual, from, to)
+		from, to = edges(counts, usual, clumps, from, to)
 		if len(out) > 0 {
 			from = max(from, int((out[len(out)-1].End-first*60)/60))
 		}
@@ -209,26 +211,44 @@ func (t *Timeline) Detect(o DetectOptions) []Detected {
 			continue
 		}
 		d := Detected{Score: best}
-		for j := from; j < to; j++ {
-			d.Requests += int64(counts[j])
-			d.Usual += usual[j]
-			d.Peak = max(d.Peak, int64(counts[j]))
-		}
+		d.count(counts[from:to], usual[from:to])
 		if float64(d.Requests)-d.Usual < o.MinRequests {
 			continue
 		}
 		d.Start, d.End = (first+int64(from))*60, (first+int64(to))*60
-		d.ID = "detected-" + time.Unix(d.Start, 0).UTC().Format("2006-01-02T1504Z")
+		d.ID = detectedID(d.Start)
 		out = append(out, d)
 	}
 	return out
+}
+
+// count sums the minutes of a window.
+func (d *Detected) count(counts []uint32, usual []float64) {
+	d.Requests, d.Usual, d.Peak = 0, 0, 0
+	for j, c := range counts {
+		d.Requests += int64(c)
+		d.Usual += usual[j]
+		d.Peak = max(d.Peak, int64(c))
+	}
+}
+
+// measure counts windows of whole minutes anew.
+func (t *Timeline) measure(found []Detected) {
+	first, counts := t.trimmed()
+	usual, _ := baseline(first, counts)
+	for i := range found {
+		d := &found[i]
+		from := min(max(d.Start/60-first, 0), int64(len(counts)))
+		to := min(max(d.End/60-first, from), int64(len(counts)))
+		d.count(counts[from:to], usual[from:to])
+	}
 }
 
 // edges moves the ends of a run to the segment, at most an hour beyond it, whose
 // minutes a Poisson count at an unusual rate explains best: one that lies a few
 // scatters above what is usual there and then, so that an attack is followed
 // down to where it swells up and ebbs away.
-func edges(counts []uint32, usual []float64, from, to int) (int, int) {
+func edges(counts []uint32, usual []float64, clumps float64, from, to int) (int, int) {
 	const beyond, raised = 60, 3.0
 	lo, hi := max(0, from-beyond), min(len(counts), to+beyond)
 	mid := (from + to) / 2
@@ -244,7 +264,7 @@ func edges(counts []uint32, usual []float64, from, to int) (int, int) {
 			u = after
 		}
 		u = max(u, usual[i]) // the day goes on while it lasts
-		rate := u + raised*math.Sqrt(max(u, 2))
+		rate := u + raised*math.Sqrt(clumps*max(u, 2))
 		if sum <= 0 {
 			sum, start = 0, i
 		}
@@ -272,6 +292,32 @@ func local(counts []uint32, usual []float64, from, to, at int) float64 {
 		return max(mean, .2)
 	}
 	return u
+}
+
+// dispersion is how many times more the requests of five minutes scatter within
+// an hour than a Poisson count would, at least 1: a visitor sends several. It is
+// the median over the hours, of which few are under attack.
+func dispersion(first int64, counts []uint32) float64 {
+	const blocks = 60 / rollMinutes
+	var ratios []float64
+	for i := int((60 - first%60) % 60); i+60 <= len(counts); i += 60 {
+		var sum, squares float64
+		for b := range blocks {
+			n := 0.0
+			for _, c := range counts[i+b*rollMinutes : i+(b+1)*rollMinutes] {
+				n += float64(c)
+			}
+			sum, squares = sum+n, squares+n*n
+		}
+		if sum >= blocks {
+			ratios = append(ratios, (squares-sum*sum/blocks)/(blocks-1)/(sum/blocks))
+		}
+	}
+	if len(ratios) == 0 {
+		return 1
+	}
+	slices.Sort(ratios)
+	return max(1, ratios[len(ratios)/2])
 }
 
 // baseline is each minute's usual count and its scatter.

@@ -6,7 +6,10 @@
 // row in each. A row belongs to the month in which its window starts, also
 // when the window runs over the month's end.
 //
-// Find reads logs twice: requests per minute first, in which Timeline.Detect
-// finds windows against the rhythm of the week, then what the requests inside
-// have in common. It makes no rows and says nothing of single addresses.
+// Find reads logs up to three times: requests per minute first, in which
+// Timeline.Detect finds windows against the rhythm of the week; then who was
+// there, by which Participants moves the windows' ends to where the attack can't
+// be told from the traffic around it any more; then what the requests inside
+// have in common. A file without a request near a window is read once. It makes
+// no rows and says nothing of single addresses.
 package attack

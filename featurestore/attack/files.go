@@ -3,6 +3,7 @@ package attack
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,14 +16,14 @@ import (
 
 // Search says where attacks are looked for.
 type Search struct {
-	Files  []string // logs; none may be the standard input, they are read twice
+	Files  []string // logs; none may be the standard input, they are read three times
 	Access accesslog.Options
 	// Filter says which requests bust the cache: those it keeps.
 	Filter  webrequest.Filter
 	Zone    *time.Location // decides a window's month; nil is UTC
 	Options DetectOptions
 	Threads int
-	// Progress is told of files read, of both passes; may be nil.
+	// Progress is told of files read, of all passes; may be nil.
 	Progress func(done, total int)
 }
 
@@ -40,11 +41,16 @@ type Found struct {
 func Find(ctx context.Context, s Search) (Found, error) {
 	for _, f := range s.Files {
 		if f == "-" {
-			return Found{}, fault.Field(fault.Usage, "logs", "attacks are detected in a first reading of the logs, which the standard input doesn't allow twice; give files")
+			return Found{}, fault.Field(fault.Usage, "logs", "attacks are detected in a first reading of the logs, and the standard input can be read once only; give files")
 		}
 	}
+	// A file that has no request near a window need not be read again.
+	spans := make([]span, len(s.Files))
 	lines := make([]Timeline, len(s.Files))
-	err := s.each(ctx, 0, func(i int, r *webrequest.Request) { lines[i].Add(r.Time) })
+	err := s.each(ctx, 0, nil, func(i int, r *webrequest.Request) {
+		lines[i].Add(r.Time)
+		spans[i].add(r.Time)
+	})
 	if err != nil {
 		return Found{}, err
 	}
@@ -57,6 +63,22 @@ func Find(ctx context.Context, s Search) (Found, error) {
 	if len(found.Attacks) == 0 {
 		return found, nil
 	}
+	crowds := make([]*Participants, len(s.Files))
+	for i := range crowds {
+		if crowds[i], err = NewParticipants(found.Attacks); err != nil {
+			return Found{}, err
+		}
+	}
+	err = s.each(ctx, 1, func(i int) bool { return spans[i].touches(found.Attacks, reach) },
+		func(i int, r *webrequest.Request) { crowds[i].Add(r.Time, r.IP) })
+	if err != nil {
+		return Found{}, err
+	}
+	for i, o := range crowds[1:] {
+		crowds[0].Merge(o)
+		crowds[i+1] = nil
+	}
+	found.Attacks = crowds[0].Refine(&all)
 	windows := make([]Window, len(found.Attacks))
 	for i := range windows {
 		windows[i] = found.Attacks[i].Window
@@ -72,7 +94,8 @@ func Find(ctx context.Context, s Search) (Found, error) {
 	for i := range signers {
 		signers[i] = found.Set.Signer()
 	}
-	err = s.each(ctx, len(s.Files), func(i int, r *webrequest.Request) { signers[i].Add(r) })
+	err = s.each(ctx, 2, func(i int) bool { return spans[i].touches(found.Attacks, 0) },
+		func(i int, r *webrequest.Request) { signers[i].Add(r) })
 	if err != nil {
 		return Found{}, err
 	}
@@ -83,15 +106,39 @@ func Find(ctx context.Context, s Search) (Found, error) {
 	return found, nil
 }
 
-// each reads every file, several at once and each in its order, and hands over
-// the requests that bust the cache.
-func (s *Search) each(ctx context.Context, before int, add func(i int, r *webrequest.Request)) error {
+// span is from the first to the last instant of a file.
+type span struct {
+	first, last int64
+	any         bool
+}
+
+func (s *span) add(unix int64) {
+	if !s.any {
+		*s = span{unix, unix, true}
+	}
+	s.first, s.last = min(s.first, unix), max(s.last, unix)
+}
+
+// touches reports whether a window, with as many seconds on either side, has an
+// instant of the span.
+func (s *span) touches(found []Detected, around int64) bool {
+	return s.any && slices.ContainsFunc(found, func(d Detected) bool {
+		return d.Start-around <= s.last && d.End+around > s.first
+	})
+}
+
+// each reads every file wanted (nil: all) in the pass-th reading, several at once
+// and each in its order, and hands over the requests that bust the cache.
+func (s *Search) each(ctx context.Context, pass int, want func(i int) bool, add func(i int, r *webrequest.Request)) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, s.Threads))
 	done := make(chan struct{}, len(s.Files))
 	for i, path := range s.Files {
 		g.Go(func() error {
 			defer func() { done <- struct{}{} }()
+			if want != nil && !want(i) {
+				return nil
+			}
 			log, err := accesslog.Open(path, s.Access)
 			if errors.Is(err, accesslog.ErrEmpty) {
 				return nil
@@ -110,7 +157,7 @@ func (s *Search) each(ctx context.Context, before int, add func(i int, r *webreq
 	if s.Progress != nil {
 		for n := range s.Files {
 			<-done
-			s.Progress(before+n+1, 2*len(s.Files))
+			s.Progress(pass*len(s.Files)+n+1, 3*len(s.Files))
 		}
 	}
 	if err := g.Wait(); err != nil {

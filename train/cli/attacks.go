@@ -25,9 +25,10 @@ func attackCommands() []command {
 		name:    "attacks detect",
 		summary: "Find attack windows in logs and say what each is like",
 		long: `Compares the cache-busting requests of every five minutes with what is usual in
-the same hour of the week, and prints the windows that stand out with their
-signature: addresses, those above one request a second, most frequent paths,
-queries, agents and prefixes. --out writes them for --attacks: look at them,
+the same hour of the week, moves the ends of what stands out to where its
+participants come and go, and prints the windows with their signature:
+addresses, those above one request a second, most frequent paths, queries,
+agents and prefixes. --out writes them for --attacks: look at them,
 take out what was no attack, and give the file to train run. Where nothing
 stands out no file is written: train with --attacks none. Give all logs of
 the months at once: what is usual is learnt from them.`,
