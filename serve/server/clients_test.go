@@ -252,3 +252,37 @@ func TestTritonClient(t *testing.T) {
 		}
 	}
 }
+
+// KServe's own clients read the same answers: over gRPC, typed and raw, over
+// REST as JSON and as bytes, and by the first protocol.
+func TestKServeClient(t *testing.T) {
+	py := python(t, "kserve", "kserve")
+	s := start(t, someLines(1))
+	cmd := exec.Command(py, "-B", "testdata/kserve_client.py", s.GRPCAddr(), s.HTTPAddr())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a struct {
+		Answers []struct {
+			Confidence []float64
+			Verdict    []string
+		}
+		Predicted struct{ Predictions []float64 }
+	}
+	if err := json.Unmarshal(out, &a); err != nil || len(a.Answers) != 5 || len(a.Predicted.Predictions) != 2 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for r, v := range []float32{0.5, 0.25} {
+		want := s.models.scorers[champion].of(slices.Repeat([]float32{v}, 12))
+		for i, one := range a.Answers {
+			if one.Confidence[r] != want.Confidence || one.Verdict[r] != string(want.Verdict) {
+				t.Errorf("answer %d, row %d: %+v, want %+v", i, r, one, want)
+			}
+		}
+		if a.Predicted.Predictions[r] != want.Confidence {
+			t.Errorf("predicted %v, want %v", a.Predicted.Predictions[r], want.Confidence)
+		}
+	}
+}
