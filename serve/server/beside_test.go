@@ -177,7 +177,7 @@ func BenchmarkBesideStream(b *testing.B) {
 func BenchmarkBesideRows(b *testing.B) {
 	const rows = 1000
 	q := &pb.ScoreRowsRequest{FeatureNames: columns.Names(), Values: rowValues(rows)}
-	for _, run := range [][2]int{{1, 1}, {1, 2}} {
+	for _, run := range [][2]int{{1, 1}, {1, 2}, {2, 1}, {4, 1}} {
 		n, threads := run[0], run[1]
 		b.Run(fmt.Sprintf("callers=%d/threads=%d", n, threads), func(b *testing.B) {
 			p := startChild(b, "service", fmt.Sprintf("%s=%d", threadsEnv, threads))
