@@ -129,7 +129,7 @@ func drawScaling(points []grown) string {
 		}
 		return s
 	}
-	svg := chart.Line{
+	return chart.Alone(chart.Line{
 		Head: chart.Head{ID: "scaling", Title: "Time and memory against requests", Desc: "Requests as Parquet in hourly windows, two processors, behaviour columns among the rows.", Size: chart.Size{Width: 720, Height: 380}},
 		X:    chart.Axis{Label: "requests", Log: true}, Y: chart.Axis{Label: "seconds; MiB", Log: true},
 		Series: []chart.Series{
@@ -137,10 +137,7 @@ func drawScaling(points []grown) string {
 			series("processor seconds", func(p grown) float64 { return p.CPU }),
 			series("peak MiB", func(p grown) float64 { return float64(p.PeakMiB) }),
 		},
-	}.SVG()
-	// The picture stands alone: the page's style goes into it.
-	head, rest, _ := strings.Cut(svg, ">")
-	return head + "><style>" + strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(chart.CSS) + "</style>" + rest
+	}.SVG())
 }
 
 // The picture is that of the measurements beside it.

@@ -22,9 +22,10 @@ import (
 
 // record is a row as Spark writes it, integers all.
 type record struct {
-	Window    int32  `parquet:"win,optional"`
-	Address   string `parquet:"address,optional"` // sortKey: 4 or 6, then hex digits
+	Window    int32  `parquet:"win,optional"`     // -1: the hours are outcomes
+	Address   string `parquet:"address,optional"` // addressKey: 4 or 6, then hex digits
 	Requests  int64  `parquet:"requests,optional"`
+	Again     int64  `parquet:"again,optional"`   // of them, those that an earlier window has too
 	SizeHi    int64  `parquet:"size_hi,optional"` // 2³² of bytes
 	SizeLo    int64  `parquet:"size_lo,optional"`
 	SizeRows  int64  `parquet:"size_rows,optional"`
@@ -72,6 +73,9 @@ type record struct {
 	PrefixRequests int64 `parquet:"prefix_requests,optional"`
 }
 
+// counted is the outcome of requests that the filter keeps, in windows or not.
+const counted = "counted"
+
 // adopt turns what Spark wrote into rows and hands them to the store.
 func (r *run) adopt(ctx context.Context, store *featurestore.Store) error {
 	files, err := filepath.Glob(filepath.Join(r.parts, "*.parquet"))
@@ -99,10 +103,22 @@ func (r *run) adopt(ctx context.Context, store *featurestore.Store) error {
 // they are fewer or more than Spark said.
 func (r *run) rows(ctx context.Context, files []string) iter.Seq2[*row.Row, error] {
 	return func(yield func(*row.Row, error) bool) {
-		var n int64
+		var n, others int64
+		names := append(outcomes(&r.Options), [2]string{counted})
 		stopped := errors.New("stopped")
 		for _, path := range files {
 			err := eachRecord(path, func(rec *record) error {
+				if rec.Window == -1 {
+					n, others = n+1, others+1
+					for _, h := range rec.Hours {
+						if h.Hour < 0 || int(h.Hour) >= len(names) {
+							return errors.New("an outcome of requests is not known")
+						}
+						r.result.Outcomes[names[h.Hour][0]] += h.Requests
+					}
+					return nil
+				}
+				r.result.Outcomes[counted] += rec.Requests - rec.Again
 				out, err := r.row(rec)
 				if err != nil {
 					return err
@@ -131,7 +147,7 @@ func (r *run) rows(ctx context.Context, files []string) iter.Seq2[*row.Row, erro
 				return
 			}
 		}
-		r.result.Rows = n
+		r.result.Rows = n - others
 		if n != r.written {
 			yield(nil, fault.New(fault.Corrupt, "Spark wrote %d rows, and %d are in its files: a part is missing or was written twice; run the same command again", r.written, n))
 		}
@@ -230,7 +246,7 @@ func (r *run) row(rec *record) (*row.Row, error) {
 	}, nil
 }
 
-// parseKey reads an address as sortKey writes it.
+// parseKey reads an address as addressKey writes it.
 func parseKey(s string) (netip.Addr, bool) {
 	if s == "" {
 		return netip.Addr{}, false

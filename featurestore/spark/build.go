@@ -43,15 +43,14 @@ type Config struct {
 	Labeler featurestore.Labeler
 	// Progress is told how far the work is, from one goroutine; may be nil.
 	Progress func(Progress)
-	// Explain is told the plans of the queries before they run; may be nil.
-	Explain func(query, plan string)
+	// Explain is told the plan of the query before it runs; may be nil.
+	Explain func(plan string)
 }
 
 // The stages of a build, as Progress names them.
 const (
-	StageCount = "spark-count" // requests by outcome; tasks
-	StageRows  = "spark-rows"  // tasks
-	StageAdopt = "adopt"       // rows
+	StageRows  = "spark-rows" // tasks
+	StageAdopt = "adopt"      // rows
 )
 
 // Progress is how far a stage is.
@@ -185,7 +184,8 @@ type spec struct {
 	Columns  []specColumn      `json:"columns"`
 	Derived  []derived         `json:"derived"`
 	Prune    string            `json:"prune"`
-	Queries  []specQuery       `json:"queries"`
+	SQL      string            `json:"sql"`
+	Explain  bool              `json:"explain"`
 	Staging  string            `json:"staging"`
 	Fetch    string            `json:"fetch"` // folder to fetch into; "" needs none
 	RowsFile int               `json:"rows_a_file"`
@@ -195,13 +195,6 @@ type spec struct {
 type specColumn struct {
 	column
 	Level0 string `json:"level0"`
-}
-
-type specQuery struct {
-	Name    string `json:"name"`
-	SQL     string `json:"sql"`
-	Collect bool   `json:"collect"`
-	Explain bool   `json:"explain"`
 }
 
 // spec writes down the work; parts is where its outcome lies on this machine.
@@ -233,10 +226,7 @@ func (c *Config) spec(work string) (s spec, parts string, err error) {
 	if s.Derived, err = derivedColumns(c.Web); err != nil {
 		return s, "", err
 	}
-	s.Queries = []specQuery{
-		{Name: StageCount, SQL: countsQuery(&c.Options), Collect: true},
-		{Name: StageRows, SQL: rowsQuery(&c.Options), Explain: c.Explain != nil},
-	}
+	s.SQL, s.Explain = rowsQuery(&c.Options), c.Explain != nil
 	parts = filepath.Join(work, "parts")
 	s.Staging = c.Staging
 	switch {

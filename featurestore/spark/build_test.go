@@ -46,6 +46,18 @@ func records() []record {
 	return []record{rec(0, "4c0000201", 4), rec(0, "4cb007109", 8), rec(1, "4c0000201", 2), rec(1, "620010db8000000000000000000000001", 3)}
 }
 
+// became is the record of what became of requests.
+func became(outcomes map[int64]int64) record {
+	r := record{Window: -1}
+	for k, n := range outcomes {
+		r.Hours = append(r.Hours, struct {
+			Hour     int64 `parquet:"hour,optional"`
+			Requests int64 `parquet:"requests,optional"`
+		}{k, n})
+	}
+	return r
+}
+
 // fake is a Config whose Spark is a shell script that says and leaves what it
 // is told.
 func fake(t *testing.T, say string, parts [][]record, env ...string) Config {
@@ -76,23 +88,20 @@ func fake(t *testing.T, say string, parts [][]record, env ...string) Config {
 
 const said = `{"session": {"version": "3.5.9"}}
 {"source": {"types": {}, "lacking": ["accept_language"], "pruned": true}}
-{"query": "spark-count"}
-{"answer": {"query": "spark-count", "rows": [["counted", 17], ["cache", 3]]}}
-{"query": "spark-rows"}
 {"progress": {"done": 3, "total": 8, "active": 2}}
 `
 
 func TestBuild(t *testing.T) {
 	home, st := openStore(t)
 	rs := records()
-	c := fake(t, said+`{"written": {"rows": 4}}`, [][]record{rs[:3], rs[3:]})
+	c := fake(t, said+`{"written": {"rows": 5}}`, [][]record{append([]record{became(map[int64]int64{4: 3, 6: 17})}, rs[:3]...), rs[3:]})
 	var stages []string
 	c.Progress = func(p Progress) { stages = append(stages, p.Stage) }
 	res, err := Build(t.Context(), st, home, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.Rows != 4 || res.Version != "3.5.9" || !res.Pruned || res.Outcomes["cache"] != 3 || len(stages) != 1 || stages[0] != StageRows {
+	if res.Rows != 4 || res.Version != "3.5.9" || !res.Pruned || res.Outcomes["cache"] != 3 || res.Outcomes["counted"] != 17+17 || len(stages) != 1 || stages[0] != StageRows {
 		t.Errorf("%+v, stages %v", res, stages)
 	}
 	m, err := st.ReadMonth(august2024)
@@ -155,6 +164,9 @@ func TestFailure(t *testing.T) {
 		{"no answer", fake(t, `{"error": {"kind": "session", "message": "Connection refused"}}`, nil, "FAKE_EXIT=1"), fault.Unavailable, "check --remote"},
 		{"the work fails", fake(t, said+`{"error": {"kind": "work", "message": "Job aborted"}}`, nil, "FAKE_EXIT=1"), fault.Unavailable, "run the same command again"},
 		{"no worker", fake(t, said+`{"error": {"kind": "stalled", "message": ""}}`, nil, "FAKE_EXIT=1"), fault.Unavailable, "see that workers are up"},
+		{"no table", fake(t, `{"error": {"kind": "table", "message": "TABLE_OR_VIEW_NOT_FOUND"}}`, nil, "FAKE_EXIT=1"), fault.NotFound, "--table"},
+		{"no pyspark", fake(t, `{"error": {"kind": "python", "message": "No module named 'pyspark'"}}`, nil, "FAKE_EXIT=1"), fault.NotFound, "--python"},
+		{"no Java", fake(t, "", nil, "FAKE_EXIT=1", "FAKE_SAYS=JAVA_HOME is not set"), fault.NotFound, "submit.sh finds no Java"},
 		{"a column lacks", fake(t, `{"error": {"kind": "columns", "message": "the table has no column ip"}}`, nil, "FAKE_EXIT=1"), fault.Invalid, "--mapping"},
 		{"it dies", fake(t, said, nil, "FAKE_EXIT=137"), fault.Unavailable, "ended before its work was done (some words of Spark's own)"},
 		{"it ends early", fake(t, said, nil), fault.Unavailable, "ended before its work was done"},
@@ -162,6 +174,7 @@ func TestFailure(t *testing.T) {
 		{"another disk", fake(t, said+`{"written": {"rows": 4}}`, nil), fault.Unavailable, "--staging"},
 		{"out of order", fake(t, said+`{"written": {"rows": 2}}`, [][]record{outOfOrder}), fault.Unknown, "out of order"},
 		{"another window", fake(t, said+`{"written": {"rows": 4}}`, [][]record{wrongWindow}), fault.Corrupt, "window"},
+		{"another outcome", fake(t, said+`{"written": {"rows": 1}}`, [][]record{{became(map[int64]int64{7: 1})}}), fault.Corrupt, "outcome"},
 		{"not its program", func() Config {
 			c := fake(t, "", nil)
 			c.Submit = "no-such-spark-submit"

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +71,21 @@ func TestClusterFails(t *testing.T) {
 		}
 		t.Log(err)
 		sameSnapshot(t, before, snapshot(t, st))
+
+		// The driver dies: here it is the whole of a local Spark.
+		driver := whole
+		killed = false
+		driver.Progress = func(p Progress) {
+			if p.Stage == StageRows && p.Active > 0 && !killed {
+				killed = killDriver(t, home)
+			}
+		}
+		_, err = Build(t.Context(), st, home, driver)
+		if !killed || fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "The store is as it was") || !strings.Contains(err.Error(), "run the same command again") || strings.Contains(err.Error(), "\n") {
+			t.Fatalf("killed: %v; %v", killed, err)
+		}
+		t.Log(err)
+		sameSnapshot(t, before, snapshot(t, st))
 		if left, _ := filepath.Glob(filepath.Join(home, "spark", "run-*")); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
 		}
@@ -81,6 +97,26 @@ func TestClusterFails(t *testing.T) {
 		defer r.Close()
 		sameRows(t, r, want)
 	})
+}
+
+// killDriver kills the JVM that was told of a file in a home.
+func killDriver(t *testing.T, home string) bool {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(lines) == 0 {
+		t.Skip("no /proc to find the driver in")
+	}
+	for _, path := range lines {
+		b, err := os.ReadFile(path)
+		if args := strings.Split(string(b), "\x00"); err != nil || filepath.Base(args[0]) != "java" || !strings.Contains(string(b), home) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && syscall.Kill(pid, syscall.SIGKILL) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func sameSnapshot(t *testing.T, before, after map[string]string) {

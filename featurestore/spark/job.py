@@ -1,5 +1,5 @@
 """Computes Sluice's rows on Spark. It is run by Sluice with one argument, the
-path of a JSON file that says what to read, which queries to run and where to
+path of a JSON file that says what to read, which query to run and where to
 write; what it has to say it prints as lines that begin with "sluice-spark ".
 
 It uses the DataFrame reader and SQL alone, which Spark has classic and over
@@ -33,18 +33,28 @@ def open_session(spec):
     spark.conf.set("spark.sql.files.ignoreMissingFiles", "false")
     spark.conf.set("spark.sql.parser.escapedStringLiterals", "false")
     spark.conf.set("spark.sql.caseSensitive", "false")
+    # The JVM never compiles a longer method, and an interpreted one takes
+    # several times as long; Spark then makes shorter ones.
+    spark.conf.set("spark.sql.codegen.hugeMethodLimit", "8000")
+    # Groups that hold lists are sorted instead of hashed from 128 on otherwise.
+    spark.conf.set("spark.sql.objectHashAggregate.sortBased.fallbackThreshold", "100000")
     return spark
 
 
 def select_source(spark, spec):
-    """The innermost level of the queries, over the columns that are there."""
-    if spec["table"]:
-        table, relation = spark.table(spec["table"]), spec["table"]
-    else:
-        table = spark.read.format(spec["format"]).load(spec["paths"])
-        relation = "sluice_table"
-        table.createOrReplaceTempView(relation)
-    types = {f.name.lower(): f.dataType.simpleString() for f in table.schema.fields}
+    """The innermost level of the query, over the columns that are there."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        if spec["table"]:
+            table, relation = spark.table(spec["table"]), spec["table"]
+        else:
+            table = spark.read.format(spec["format"]).load(spec["paths"])
+            relation = "sluice_table"
+            table.createOrReplaceTempView(relation)
+        types = {f.name.lower(): f.dataType.simpleString() for f in table.schema.fields}
+    except AnalysisException as e:
+        raise SystemExit(fail("table", first_line(e)))
     found, lacking, expressions = {}, [], []
     for column in spec["columns"]:
         name = column["name"]
@@ -91,8 +101,6 @@ class Watch(threading.Thread):
     def __init__(self, spark, spec):
         super().__init__(daemon=True)
         self.stall, self.stalled = spec["stall"], False
-        self.tracker = None
-        self.lock, self.done, self.total, self.active = threading.Lock(), 0, 0, 0
         if spec["remote"].startswith("sc://"):
             # Spark 3.5's client says nothing of progress.
             register = getattr(spark, "registerProgressHandler", None)
@@ -101,7 +109,7 @@ class Watch(threading.Thread):
         else:
             self.context = spark.sparkContext
             self.tracker = self.context.statusTracker()
-            self.finished = {}
+            self.seen = {}
             self.start()
 
     def handle(self, stages=None, inflight_tasks=0, **_):
@@ -109,15 +117,17 @@ class Watch(threading.Thread):
         say(progress={"done": done, "total": sum(s.num_tasks for s in stages or []), "active": inflight_tasks})
 
     def look(self):
-        waiting = False
+        now = {}
         for stage in self.tracker.getActiveStageIds():
             info = self.tracker.getStageInfo(stage)
             if info:
-                self.finished[stage] = (info.numCompletedTasks, info.numTasks, info.numActiveTasks)
-                waiting = waiting or info.numActiveTasks == 0
-        done = sum(s[0] for s in self.finished.values())
-        active = sum(s[2] for s in self.finished.values())
-        return done, sum(s[1] for s in self.finished.values()), active, waiting
+                now[stage] = (info.numCompletedTasks, info.numTasks, info.numActiveTasks)
+        for stage, (_, total) in self.seen.items():
+            self.seen[stage] = (total, total)  # unless it is at work
+        self.seen.update((stage, s[:2]) for stage, s in now.items())
+        active = sum(s[2] for s in now.values())
+        done, total = (sum(s[i] for s in self.seen.values()) for i in (0, 1))
+        return done, total, active, bool(now) and active == 0
 
     def run(self):
         last, since = None, time.monotonic()
@@ -142,31 +152,28 @@ def main():
         spec = json.load(f)
     try:
         spark = open_session(spec)
+    except ImportError as e:
+        return fail("python", first_line(e))
     except Exception as e:  # whatever the cluster says
         return fail("session", first_line(e))
     say(session={"version": spark.version})
     watch = Watch(spark, spec)
     try:
         source = select_source(spark, spec)
-        for query in spec["queries"]:
-            sql = query["sql"].replace("{{source}}", source)
-            if query["explain"]:
-                say(plan={"query": query["name"], "text": spark.sql("EXPLAIN FORMATTED " + sql).collect()[0][0]})
-            say(query=query["name"])
-            frame = spark.sql(sql)
-            if query["collect"]:
-                say(answer={"query": query["name"], "rows": [list(r) for r in frame.collect()]})
-                continue
-            out = spec["staging"]
-            frame.write.mode("errorifexists").option("maxRecordsPerFile", spec["rows_a_file"]).option("compression", "zstd").parquet(out)
-            rows = spark.read.schema(frame.schema).parquet(out).count()
-            if spec["fetch"]:
-                os.makedirs(spec["fetch"], exist_ok=True)
-                files = spark.read.format("binaryFile").option("pathGlobFilter", "*.parquet").load(out)
-                for row in files.select("path", "content").toLocalIterator():
-                    with open(os.path.join(spec["fetch"], row["path"].rsplit("/", 1)[-1]), "wb") as f:
-                        f.write(row["content"])
-            say(written={"rows": rows})
+        sql = spec["sql"].replace("{{source}}", source)
+        if spec["explain"]:
+            say(plan=spark.sql("EXPLAIN FORMATTED " + sql).collect()[0][0])
+        frame = spark.sql(sql)
+        out = spec["staging"]
+        frame.write.mode("errorifexists").option("maxRecordsPerFile", spec["rows_a_file"]).option("compression", "zstd").parquet(out)
+        rows = spark.read.schema(frame.schema).parquet(out).count()
+        if spec["fetch"]:
+            os.makedirs(spec["fetch"], exist_ok=True)
+            files = spark.read.format("binaryFile").option("pathGlobFilter", "*.parquet").load(out)
+            for row in files.select("path", "content").toLocalIterator():
+                with open(os.path.join(spec["fetch"], row["path"].rsplit("/", 1)[-1]), "wb") as f:
+                    f.write(row["content"])
+        say(written={"rows": rows})
         spark.stop()
         return 0
     except SystemExit as e:
@@ -175,6 +182,8 @@ def main():
         if watch.stalled:
             fail("stalled", "")
             os._exit(1)
+        if type(e).__name__ == "Py4JNetworkError" or isinstance(e, (ConnectionError, EOFError)):
+            return fail("died", "its driver is gone")
         return fail("work", first_line(e))
 
 

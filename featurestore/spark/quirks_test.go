@@ -145,7 +145,7 @@ func TestQuirks(t *testing.T) {
 		c := onSpark(s, "local-cluster[2,1,1024]", ws)
 		c.Paths, c.Source = []string{lake}, "text"
 		var plan string
-		c.Explain = func(_, text string) { plan = text }
+		c.Explain = func(text string) { plan = text }
 		got, res := mustBuild(t, c)
 		want := byGo(t, []string{file}, ws, nil, webrequest.DefaultOptions(webrequest.Wikimedia))
 		n := sameRows(t, got, want)

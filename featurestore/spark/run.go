@@ -101,6 +101,7 @@ type run struct {
 	*Config
 	home, work string
 	parts      string // folder of what Spark wrote, on this machine
+	program    string // what runs the script
 	written    int64  // rows that Spark says it wrote
 	result     Result
 }
@@ -115,18 +116,10 @@ type event struct {
 		Lacking []string          `json:"lacking"`
 		Pruned  bool              `json:"pruned"`
 	} `json:"source"`
-	Plan *struct {
-		Query string `json:"query"`
-		Text  string `json:"text"`
-	} `json:"plan"`
-	Query    string `json:"query"`
+	Plan     string `json:"plan"`
 	Progress *struct {
 		Done, Total, Active int64
 	} `json:"progress"`
-	Answer *struct {
-		Query string  `json:"query"`
-		Rows  [][]any `json:"rows"`
-	} `json:"answer"`
 	Written *struct {
 		Rows int64 `json:"rows"`
 	} `json:"written"`
@@ -172,6 +165,7 @@ func (r *run) compute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.program = filepath.Base(cmd.Path)
 	logPath := filepath.Join(r.home, "spark", logName)
 	log, err := os.OpenFile(logPath, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -209,14 +203,13 @@ type scriptError struct{ Kind, Message string }
 // follow reads what the script says until it ends.
 func (r *run) follow(out io.Reader, log io.Writer) (failed scriptError) {
 	r.written = -1
-	stage := ""
 	in := bufio.NewReaderSize(out, 64<<10)
 	for {
 		line, err := in.ReadBytes('\n')
 		if text, ok := bytes.CutPrefix(line, []byte(marker)); ok {
 			var e event
 			if json.Unmarshal(text, &e) == nil {
-				r.take(&e, &stage)
+				r.take(&e)
 				if e.Error != nil && failed.Kind == "" {
 					failed = scriptError{e.Error.Kind, e.Error.Message}
 				}
@@ -230,29 +223,19 @@ func (r *run) follow(out io.Reader, log io.Writer) (failed scriptError) {
 	}
 }
 
-func (r *run) take(e *event, stage *string) {
+func (r *run) take(e *event) {
 	switch {
 	case e.Session != nil:
 		r.result.Version = e.Session.Version
 	case e.Source != nil:
 		r.result.Lacking, r.result.Pruned = e.Source.Lacking, e.Source.Pruned
-	case e.Plan != nil:
+	case e.Plan != "":
 		if r.Explain != nil {
-			r.Explain(e.Plan.Query, e.Plan.Text)
+			r.Explain(e.Plan)
 		}
-	case e.Query != "":
-		*stage = e.Query
 	case e.Progress != nil:
-		if r.Progress != nil && *stage != "" {
-			r.Progress(Progress{Stage: *stage, Done: e.Progress.Done, Total: e.Progress.Total, Active: e.Progress.Active})
-		}
-	case e.Answer != nil:
-		for _, row := range e.Answer.Rows {
-			if len(row) == 2 {
-				name, _ := row[0].(string)
-				n, _ := row[1].(float64)
-				r.result.Outcomes[name] += int64(n)
-			}
+		if r.Progress != nil {
+			r.Progress(Progress{Stage: StageRows, Done: e.Progress.Done, Total: e.Progress.Total, Active: e.Progress.Active})
 		}
 	case e.Written != nil:
 		r.written = e.Written.Rows
@@ -265,12 +248,19 @@ func (r *run) explain(kind, message, logPath string) error {
 	switch kind {
 	case "columns":
 		return fault.Field(fault.Invalid, "table", "%s: %s; map columns of other names, as in --mapping ip=client_ip", r.from(), message)
+	case "table":
+		return fault.Field(fault.NotFound, "table", "Spark can't read %s (%s); name a table that it knows (--table), or folders (--logs). The store is as it was", r.from(), message)
+	case "python":
+		return fault.Field(fault.NotFound, "python", "%s can't use Spark (%s); install pyspark of the cluster's version there (pip install 'pyspark[connect]'), or name another with --python", r.program, message)
 	case "session":
 		return fault.Field(fault.Unavailable, "remote", "no Spark answers at %s (%s); check --remote and that the cluster runs. The store is as it was", r.Remote, message)
 	case "stalled":
 		return fault.Field(fault.Unavailable, "remote", "no worker of %s has taken a task for %v; see that workers are up and have the memory and cores asked for (--spark-conf), then run the same command again. The store is as it was", r.Remote, r.stall())
 	case "work":
 		return fault.Field(fault.Unavailable, "remote", "Spark gave up: %s. The store is as it was; mend what %s tells and run the same command again", message, logPath)
+	}
+	if strings.Contains(message, "JAVA_HOME is not set") || strings.Contains(message, "java: not found") || strings.Contains(message, "java: command not found") {
+		return fault.Field(fault.NotFound, "spark-submit", "%s finds no Java (%s); install one that this Spark runs on, or set JAVA_HOME. The store is as it was", r.program, message)
 	}
 	return fault.Field(fault.Unavailable, "remote", "Spark ended before its work was done (%s). The store is as it was; read %s and run the same command again", message, logPath)
 }

@@ -2,6 +2,7 @@ package spark
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,32 @@ func windowRows(ws []attack.Window) string {
 		fmt.Fprintf(&b, "(%d, %s, '%s', %dL, %dL)", i, lit(w.ID), w.Month, max(w.Start, minTime), max(min(w.End, maxTime), minTime+1))
 	}
 	return b.String()
+}
+
+// segmentRows are the spans of time between the windows' borders as rows of a
+// query: number of a window that covers it, how many before it do, start, end.
+// Each instant is in one row of nth 0, or in none.
+func segmentRows(ws []attack.Window) string {
+	type edge struct{ begins, ends int64 }
+	edges, borders := make([]edge, len(ws)), []int64{}
+	for i, w := range ws {
+		edges[i] = edge{max(w.Start, minTime), min(w.End, maxTime)}
+		borders = append(borders, edges[i].begins, edges[i].ends)
+	}
+	slices.Sort(borders)
+	borders = slices.Compact(borders)
+	nth := make([]int, len(borders))
+	var rows []string
+	for i, e := range edges {
+		for at, _ := slices.BinarySearch(borders, e.begins); e.begins < e.ends && borders[at] < e.ends; at++ {
+			rows = append(rows, fmt.Sprintf("(%d, %d, %dL, %dL)", i, nth[at], borders[at], borders[at+1]))
+			nth[at]++
+		}
+	}
+	if len(rows) == 0 { // none lies where a log's times can
+		rows = append(rows, fmt.Sprintf("(0, 0, %dL, %dL)", minTime-1, minTime))
+	}
+	return strings.Join(rows, ",\n    ")
 }
 
 // Prune is a condition on webrequest's partitions year, month, day and hour

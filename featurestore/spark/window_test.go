@@ -2,8 +2,10 @@ package spark
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -120,6 +122,52 @@ func TestPrune(t *testing.T) {
 		if got := Prune(ws); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
+	}
+}
+
+// TestSegments: each instant of each window is in one row of that window, and
+// of the rows of an instant one is the first.
+func TestSegments(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const start = 1700000000
+		var ws []attack.Window
+		for range rapid.IntRange(1, 6).Draw(t, "windows") {
+			from := start + rapid.Int64Range(0, 60).Draw(t, "from")
+			ws = append(ws, attack.Window{Start: from, End: from + rapid.Int64Range(1, 40).Draw(t, "length")})
+		}
+		type segment struct{ win, nth, begins, ends int64 }
+		var rows []segment
+		for line := range strings.Lines(segmentRows(ws)) {
+			var s segment
+			if _, err := fmt.Sscanf(strings.ReplaceAll(strings.TrimSpace(line), "L", ""), "(%d, %d, %d, %d)", &s.win, &s.nth, &s.begins, &s.ends); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			rows = append(rows, s)
+		}
+		for at := int64(start - 1); at < start+101; at++ {
+			var want, got []int64
+			first := 0
+			for i, w := range ws {
+				if at >= w.Start && at < w.End {
+					want = append(want, int64(i))
+				}
+			}
+			for _, s := range rows {
+				if at >= s.begins && at < s.ends {
+					got = append(got, s.win)
+					if s.nth == 0 {
+						first++
+					}
+				}
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) || len(got) > 0 && first != 1 {
+				t.Fatalf("%d is in windows %v (%d first), want %v: %v of %v", at, got, first, want, rows, ws)
+			}
+		}
+	})
+	if got := segmentRows([]attack.Window{{Start: 0, End: 1}}); !strings.Contains(got, fmt.Sprint(minTime-1)) {
+		t.Errorf("a window before all logs is %s", got)
 	}
 }
 

@@ -68,21 +68,22 @@ sluice_address_2 AS (
 ),
 sluice_address_3 AS (
   SELECT *,
-      CASE WHEN ip_text RLIKE '\\A(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\z' THEN concat('4', lower(lpad(hex((CAST(split_part(ip_text, '.', 1) AS BIGINT) * 256 + CAST(split_part(ip_text, '.', 2) AS BIGINT)) * 65536 + CAST(split_part(ip_text, '.', 3) AS BIGINT) * 256 + CAST(split_part(ip_text, '.', 4) AS BIGINT)), 8, '0')))
-      WHEN ip6_groups IS NOT NULL THEN regexp_replace(concat('6', replace(regexp_replace(regexp_replace(regexp_replace(ip6_groups, ':(?=.:)', ':000'), ':(?=..:)', ':00'), ':(?=...:)', ':0'), ':', '')), '\\A60{20}ffff', '4') END AS address
+      CASE WHEN ip6_groups IS NOT NULL THEN concat('6', replace(regexp_replace(regexp_replace(regexp_replace(ip6_groups, ':(?=.:)', ':000'), ':(?=..:)', ':00'), ':(?=...:)', ':0'), ':', '')) END AS ip6_key
   FROM sluice_address_2
 ),
-sluice_read AS (
-  SELECT *, CASE WHEN user_agent NOT IN ('', '-') THEN user_agent ELSE '' END AS agent,
-      coalesce(uri_path, '') AS path
+sluice_address_4 AS (
+  SELECT *,
+      CASE WHEN ip6_key LIKE '600000000000000000000ffff%' THEN concat_ws('.', conv(substr(ip6_key, 26, 2), 16, 10), conv(substr(ip6_key, 28, 2), 16, 10), conv(substr(ip6_key, 30, 2), 16, 10), conv(substr(ip6_key, 32, 2), 16, 10))
+      WHEN ip6_key IS NOT NULL THEN ip6_key
+      WHEN ip_text RLIKE '\\A(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\z' THEN ip_text END AS address
   FROM sluice_address_3
 ),
 sluice_requests AS (
-  SELECT /*+ BROADCAST(w) */ w.win, r.*
-  FROM sluice_read r
+  SELECT /*+ BROADCAST(w) */ w.win, r.*, CASE WHEN user_agent NOT IN ('', '-') THEN user_agent ELSE '' END AS agent
+  FROM sluice_address_4 r
   JOIN sluice_windows w ON w.window_hour = r.t div 3600 AND r.t >= w.begins AND r.t < w.ends
   WHERE NOT (r.address IS NULL)
-    AND NOT (NOT coalesce(r.http_status, '') RLIKE '\\A(?:[0-9]{3}|[0-9-][0-9]|[0-9-])?\\z')
+    AND NOT (NOT (coalesce(r.http_status IN ('200', '301', '302', '304', '400', '403', '404', '429', '500', '503'), FALSE) OR coalesce(r.http_status, '') RLIKE '\\A(?:[0-9]{3}|[0-9-][0-9]|[0-9-])?\\z'))
     AND NOT (coalesce(r.response_size < 0, FALSE))
     AND NOT (NOT coalesce(r.cache_status IN ('int-front', 'miss', 'pass'), FALSE))
     AND NOT (coalesce(r.is_api_request, FALSE))
@@ -105,7 +106,7 @@ sluice_rows AS (
   GROUP BY win, address
 ),
 sluice_text_1 AS (
-  SELECT *, regexp_replace(regexp_replace(substr(address, 2), '(....)', ':$1'), ':0{1,3}', ':') || ':' AS ip_groups
+  SELECT *, CASE WHEN address NOT LIKE '%.%' THEN regexp_replace(regexp_replace(substr(address, 2), '(....)', ':$1'), ':0{1,3}', ':') || ':' END AS ip_groups
   FROM sluice_rows
 ),
 sluice_text_2 AS (
@@ -121,7 +122,7 @@ sluice_text_2 AS (
   FROM sluice_text_1
 ),
 sluice_text_3 AS (
-  SELECT *, CASE WHEN address LIKE '4%' THEN concat_ws('.', conv(substr(address, 2, 2), 16, 10), conv(substr(address, 4, 2), 16, 10), conv(substr(address, 6, 2), 16, 10), conv(substr(address, 8, 2), 16, 10)) ELSE regexp_replace(regexp_replace(ip_short, '^:(?!:)', ''), '(?<!:):$', '') END AS ip
+  SELECT *, CASE WHEN address LIKE '%.%' THEN address ELSE regexp_replace(regexp_replace(ip_short, '^:(?!:)', ''), '(?<!:):$', '') END AS ip
   FROM sluice_text_2
 )
 SELECT n.month, n.attack, r.ip, r.request_count, r.response_size_mean, r.uri_query_count, r.not_null_referer_ratio, r.user_agent_count, r.not_null_accept_language_ratio, r.is_pageview_ratio, r.desktop_ratio, r.mobile_web_ratio, r.mobile_app_ratio, r.not_null_referer_class_ratio, r.spider_ratio,

@@ -7,7 +7,7 @@ if [ -n "$FAKE_PARTS" ]; then
 	mkdir -p "$staging"
 	cp "$FAKE_PARTS"/* "$staging"
 fi
-echo "some words of Spark's own" >&2
+echo "${FAKE_SAYS:-some words of Spark's own}" >&2
 printf '%s' "$FAKE_SAY"
 if [ -n "$FAKE_WAIT" ]; then
 	sleep "$FAKE_WAIT"
