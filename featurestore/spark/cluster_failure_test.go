@@ -26,7 +26,7 @@ func TestClusterFails(t *testing.T) {
 		home, st := openStore(t)
 		c := s.start(t)
 		// The first worker goes with its first task, the second with the run.
-		one := onSpark(s, c.url, ws, "spark.network.timeout=30s", "spark.executor.heartbeatInterval=5s")
+		one := onSpark(s, c.url, ws, "spark.executor.heartbeatInterval=5s")
 		one.Paths, one.Labeler = paths, w.labels
 		killed := false
 		one.Progress = func(p Progress) {
@@ -135,16 +135,20 @@ func sameSnapshot(t *testing.T, before, after map[string]string) {
 // fetches what it wrote through it.
 func TestConnect(t *testing.T) {
 	eachSpark(t, func(t *testing.T, s *installed) {
-		jars, _ := filepath.Glob(filepath.Join(s.home, "jars", "spark-connect_*.jar"))
+		var jars []string
+		for _, dir := range []string{filepath.Join(s.home, "jars"), filepath.Join(s.venv, "connect")} {
+			found, _ := filepath.Glob(filepath.Join(dir, "spark-connect_*.jar"))
+			jars = append(jars, found...)
+		}
 		if len(jars) == 0 {
-			t.Skip("PyPI's pyspark of this version holds no Spark Connect server")
+			t.Skip("pyspark of this version holds no Spark Connect server, and none could be fetched")
 		}
 		w := makeWorld(t, simulate.Config{Seed: 3, Rows: 120, Scale: .001, Months: 1})
 		ws := w.windows.Windows()
 		port := freePort(t)
 		server := &cluster{installed: s}
 		server.daemon(t, "", "org.apache.spark.deploy.SparkSubmit",
-			"--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]", "--conf", "spark.ui.enabled=false",
+			"--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]", "--jars", jars[0], "--conf", "spark.ui.enabled=false",
 			"--conf", "spark.sql.shuffle.partitions=4", "--conf", "spark.connect.grpc.binding.address=127.0.0.1",
 			"--conf", "spark.connect.grpc.binding.port="+strconv.Itoa(port), "spark-internal")
 		waitFor(t, port)

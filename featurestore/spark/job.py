@@ -190,6 +190,8 @@ def main():
 def first_line(e):
     lines = [line.strip() for line in str(e).splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by:")]
+    # The bridge to Java puts the exception below words of its own.
+    lines = [line[2:] for line in lines if line.startswith(": ")] or lines
     text = "%s: %s" % (type(e).__name__, lines[0] if lines else "")
     if causes:
         text += "; " + causes[-1]
