@@ -147,11 +147,10 @@ func TestConnect(t *testing.T) {
 		ws := w.windows.Windows()
 		port := freePort(t)
 		server := &cluster{installed: s}
-		server.daemon(t, "", "org.apache.spark.deploy.SparkSubmit",
+		server.daemon(t, "Spark Connect server started", "org.apache.spark.deploy.SparkSubmit",
 			"--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]", "--jars", jars[0], "--conf", "spark.ui.enabled=false",
 			"--conf", "spark.sql.shuffle.partitions=4", "--conf", "spark.connect.grpc.binding.address=127.0.0.1",
 			"--conf", "spark.connect.grpc.binding.port="+strconv.Itoa(port), "spark-internal")
-		waitFor(t, port)
 		c := onSpark(s, "sc://127.0.0.1:"+strconv.Itoa(port), ws)
 		c.Conf = nil
 		c.Paths, c.Labeler = []string{filepath.Join(w.lake, "logs")}, w.labels
