@@ -105,7 +105,8 @@ type soakCaller struct {
 	client   pb.ScoreServiceClient
 	web      net.Conn // nil: none is open
 	in       *bufio.Reader
-	location string // of the newest answer
+	used     time.Time // the connection, the last time
+	location string    // of the newest answer
 	body     bytes.Buffer
 	outcomes map[[2]string]int64 // of each kind and outcome
 	messages int64               // within streams
@@ -400,14 +401,6 @@ func (c *soakCaller) dropped() (string, error) {
 // rest makes a request over the caller's own connection; the answer's body is
 // c.body, and its code has to be one of want.
 func (c *soakCaller) rest(method, path string, body []byte, want ...int) (int, error) {
-	if c.web == nil {
-		conn, err := net.Dial("tcp", c.s.HTTPAddr())
-		if err != nil {
-			return 0, err
-		}
-		c.web = conn
-		c.in.Reset(conn)
-	}
 	q := make([]byte, 0, 512)
 	q = fmt.Appendf(q, "%s %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: ", method, path)
 	if path == "/" || strings.HasPrefix(path, "/page/") || strings.HasPrefix(path, "/?") {
@@ -419,17 +412,22 @@ func (c *soakCaller) rest(method, path string, body []byte, want ...int) (int, e
 		q = fmt.Appendf(q, "\r\nContent-Length: %d", len(body))
 	}
 	q = append(append(q, "\r\n\r\n"...), body...)
-	if _, err := c.web.Write(q); err != nil {
-		return 0, err
+	a, err := c.send(q)
+	if err != nil && time.Since(c.used) > time.Minute {
+		// The machine was halted, and with its end the connection had been idle
+		// for too long.
+		c.hangUp()
+		a, err = c.send(q)
 	}
-	a, err := http.ReadResponse(c.in, nil)
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	c.body.Reset()
+	if c.body.Reset(); c.body.Cap() > 64<<10 { // of a feed: what the callers keep is not to be taken for a leak
+		c.body = bytes.Buffer{}
+	}
 	_, err = c.body.ReadFrom(a.Body)
 	_ = a.Body.Close()
-	c.location = a.Header.Get("Location")
+	c.used, c.location = time.Now(), a.Header.Get("Location")
 	if a.Close {
 		c.hangUp()
 	}
@@ -437,6 +435,25 @@ func (c *soakCaller) rest(method, path string, body []byte, want ...int) (int, e
 		err = fmt.Errorf("%s %s: %d, want %d: %.300s", method, path, a.StatusCode, want, c.body.Bytes())
 	}
 	return a.StatusCode, err
+}
+
+// send sends a request and reads the head of its answer.
+func (c *soakCaller) send(q []byte) (*http.Response, error) {
+	if c.web != nil && time.Since(c.used) > time.Minute {
+		c.hangUp()
+	}
+	if c.web == nil {
+		conn, err := net.Dial("tcp", c.s.HTTPAddr())
+		if err != nil {
+			return nil, err
+		}
+		c.web, c.used = conn, time.Now()
+		c.in.Reset(conn)
+	}
+	if _, err := c.web.Write(q); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(c.in, nil)
 }
 
 func (c *soakCaller) hangUp() {
