@@ -54,7 +54,7 @@ func mayTakeLong(method string) bool {
 
 // admission is what of a gRPC server's options lets calls in.
 func (s *Server) admission() []grpc.ServerOption {
-	o := []grpc.ServerOption{grpc.InTapHandle(s.tap)}
+	o := append(s.traces.grpcOptions(s), grpc.InTapHandle(s.tap))
 	if s.certs != nil {
 		o = append(o, grpc.Creds(credentials.NewTLS(s.certs.config("h2"))))
 	}

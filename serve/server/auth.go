@@ -232,6 +232,9 @@ func (c *Config) check() (*guard, *certificates, error) {
 	if err := errors.Join(checkBind("grpc", c.GRPC, c), checkBind("http", c.HTTP, c)); err != nil {
 		return nil, nil, err
 	}
+	if err := c.Traces.check(); err != nil {
+		return nil, nil, err
+	}
 	var g *guard
 	var err error
 	if c.Tokens != "" {

@@ -97,6 +97,9 @@ func (s *Server) around(next http.Handler) http.Handler {
 		}()
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
+		if s.draining.Load() {
+			h.Set("Connection", "close") // see leave
+		}
 		if refused == nil {
 			refused = localHost(s.guard, r)
 		}

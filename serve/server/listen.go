@@ -17,25 +17,32 @@ import (
 // gRPC, which asks it for the caller's certificate.
 func (s *Server) listen() error {
 	c := &s.config
-	open := func(flag, addr string) (net.Listener, error) {
+	open := func(flag, addr string) (*boundedListener, error) {
 		l, err := listen(flag, addr)
 		if err != nil {
 			return nil, err
 		}
 		return newBoundedListener(l, c.Connections, s.metrics.connections.WithLabelValues(flag), s.metrics.closed.WithLabelValues(flag)), nil
 	}
-	var err error
-	if s.grpcAt, err = open("grpc", c.GRPC); err != nil {
+	g, err := open("grpc", c.GRPC)
+	if err != nil {
 		return err
 	}
-	if s.httpAt, err = open("http", c.HTTP); err != nil {
+	s.grpcAt = g
+	h, err := open("http", c.HTTP)
+	if err != nil {
 		return err
 	}
+	s.httpAt, s.httpOpen = h, &h.open
 	if s.certs != nil {
 		s.httpAt = tls.NewListener(s.httpAt, s.certs.config("http/1.1"))
 	}
-	if c.Health != "" {
-		s.healthAt, err = open("health", c.Health)
+	if c.Health == "" {
+		return nil
+	}
+	p, err := open("health", c.Health)
+	if err == nil {
+		s.healthAt = p
 	}
 	return err
 }

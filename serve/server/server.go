@@ -37,6 +37,7 @@ type Config struct {
 	// Plaintext lets tokens travel beyond loopback without TLS, where something
 	// in front speaks it.
 	Plaintext bool
+	Traces    Traces // by OpenTelemetry; the zero value sends none
 	Limits    Limits // of a caller whose line in the token file names none; see DefaultLimits
 	// Connections bounds those of each port; more are closed at once. 0 is
 	// DefaultConnections.
@@ -99,12 +100,14 @@ type Server struct {
 	home     *homeModels // nil where Config.Models is given
 	service  *service
 	metrics  *metrics
+	traces   *traces // nil: calls are not traced
 	grpc     *grpc.Server
 	health   *health.Server
 	http     *http.Server
 	grpcAt   net.Listener
 	httpAt   net.Listener
-	healthAt net.Listener // nil: no port of its own
+	httpOpen *atomic.Int64 // connections to it
+	healthAt net.Listener  // nil: no port of its own
 	draining atomic.Bool
 	end      func() // gives back what the service holds
 
@@ -184,13 +187,16 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.service = &service{feeds: s.feeds, models: models, rows: c.Rows, threads: c.Threads, metrics: s.metrics, rulings: said}
+	if s.traces, err = newTraces(c.Traces, s.log); err != nil {
+		return nil, err
+	}
 	s.grpc, s.health = newGRPC(s)
 	handler, err := newHTTP(s)
 	if err != nil {
 		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           handler,
+		Handler:           s.traces.http(handler),
 		ReadHeaderTimeout: c.headerTime,
 		ReadTimeout:       c.bodyTime,
 		WriteTimeout:      c.bodyTime + c.Limits.CallTime,
@@ -206,7 +212,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 			}
 		}
 		s.end()
-		return nil, errors.Join(err, s.audit.close())
+		return nil, errors.Join(err, s.traces.close(), s.audit.close())
 	}
 	return s, nil
 }
@@ -264,7 +270,7 @@ func (s *Server) Run(ctx context.Context) error {
 			s.refresh(ctx)
 		}
 	}
-	return errors.Join(failed, s.drain(), s.audit.close())
+	return errors.Join(failed, s.drain(), s.traces.close(), s.audit.close())
 }
 
 // drain stops taking calls and waits for those in flight.
@@ -279,6 +285,7 @@ func (s *Server) drain() error {
 		s.grpc.GracefulStop()
 		close(done)
 	}()
+	s.leave(ctx)
 	err := s.http.Shutdown(ctx)
 	select {
 	case <-done:
@@ -295,6 +302,28 @@ func (s *Server) drain() error {
 	}
 	s.config.Events(Event{Drained: &DrainedEvent{CutOff: cut}})
 	return err
+}
+
+// leaveTime is how long clients of REST have to give up connections that they
+// keep.
+const leaveTime = time.Second
+
+// leave waits until nobody holds a connection to REST any more, for leaveTime at
+// most. Every answer now asks to close its connection: http.Server.Shutdown
+// closes those without a request at once, and a request that is on its way on
+// one of them would be lost. gRPC has a farewell of its own.
+func (s *Server) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for s.httpOpen.Load() > 0 {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // refresh loads what is new in the home. What can't be loaded is reported once,

@@ -105,7 +105,7 @@ type soakCaller struct {
 	client   pb.ScoreServiceClient
 	web      net.Conn // nil: none is open
 	in       *bufio.Reader
-	used     time.Time // the connection, the last time
+	used     time.Time // when the connection's newest answered request was sent
 	location string    // of the newest answer
 	body     bytes.Buffer
 	outcomes map[[2]string]int64 // of each kind and outcome
@@ -414,8 +414,9 @@ func (c *soakCaller) rest(method, path string, body []byte, want ...int) (int, e
 	q = append(append(q, "\r\n\r\n"...), body...)
 	a, err := c.send(q)
 	if err != nil && time.Since(c.used) > time.Minute {
-		// The machine was halted, and with its end the connection had been idle
-		// for too long.
+		// The machine was halted, and when it went on the connection had been
+		// idle for too long. The service counts from its answer, which may have
+		// lain here unread all the time: hence from the request, here.
 		c.hangUp()
 		a, err = c.send(q)
 	}
@@ -427,7 +428,7 @@ func (c *soakCaller) rest(method, path string, body []byte, want ...int) (int, e
 	}
 	_, err = c.body.ReadFrom(a.Body)
 	_ = a.Body.Close()
-	c.used, c.location = time.Now(), a.Header.Get("Location")
+	c.location = a.Header.Get("Location")
 	if a.Close {
 		c.hangUp()
 	}
@@ -450,10 +451,15 @@ func (c *soakCaller) send(q []byte) (*http.Response, error) {
 		c.web, c.used = conn, time.Now()
 		c.in.Reset(conn)
 	}
+	begun := time.Now()
 	if _, err := c.web.Write(q); err != nil {
 		return nil, err
 	}
-	return http.ReadResponse(c.in, nil)
+	a, err := http.ReadResponse(c.in, nil)
+	if err == nil {
+		c.used = begun
+	}
+	return a, err
 }
 
 func (c *soakCaller) hangUp() {
