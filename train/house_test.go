@@ -33,7 +33,7 @@ var rooms = [][]string{
 	{"serve/feed", "serve/chart", "serve/edge", "serve/policy", "serve/page"},
 	{"serve/server"},
 	{"serve"},
-	{"train/gbtree", "train/evaluation"},
+	{"train/gbtree", "train/evaluation", "train/markup"},
 	{"train/report"},
 	{"train/pipeline"},
 	{"train/cli"},

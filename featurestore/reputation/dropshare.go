@@ -26,14 +26,12 @@ type DropShare struct {
 func (d *Drops) ReportedByDrops(label func(netip.Addr) row.Label, from, to time.Time, most int) []DropShare {
 	// Of exactly that many records first; the last entry is of most and more.
 	exact := make([]DropShare, most+1)
-	for i := 0; i < len(d.records); {
-		rs := d.Of(d.records[i].IP)
-		i += len(rs)
+	for ip, rs := range d.All() {
 		a, b := span(rs, from, to)
 		if b == a {
 			continue
 		}
-		l := label(rs[0].IP)
+		l := label(ip)
 		if l == row.Unknown {
 			continue
 		}

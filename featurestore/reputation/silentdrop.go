@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -231,6 +232,20 @@ func (d *Drops) Of(ip netip.Addr) []Drop {
 		j++
 	}
 	return d.records[i:j:j]
+}
+
+// All are the addresses that have records, ascending, each with its records by
+// time. The slices are the Drops' own: don't change them.
+func (d *Drops) All() iter.Seq2[netip.Addr, []Drop] {
+	return func(yield func(netip.Addr, []Drop) bool) {
+		for i := 0; i < len(d.records); {
+			rs := d.Of(d.records[i].IP)
+			if !yield(rs[0].IP, rs) {
+				return
+			}
+			i += len(rs)
+		}
+	}
 }
 
 // Span is from the earliest record to the latest. What the files say of other

@@ -1,67 +1,41 @@
 package report
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"slices"
-	"strconv"
 	"strings"
 
-	"sluice/serve/chart"
+	"sluice/train/markup"
 )
 
 // MaxHTML is the size that a report stays below.
 const MaxHTML = 2 << 20
 
-type htmlWriter struct {
-	bytes.Buffer
-	regions int
-}
+type htmlWriter struct{ markup.HTML }
 
-// esc makes text safe and keeps a number and its per cent sign on one line.
-func esc(s string) string {
-	return strings.ReplaceAll(chart.Escape(s), " %", "\u00a0%")
-}
-
-// html renders the document as one file under a content security policy that
-// allows its own style and nothing else.
+// html renders the document as one file.
 func (d *document) html() []byte {
 	w := &htmlWriter{}
-	style := pageCSS + chart.CSS
-	sum := sha256.Sum256([]byte(style))
-	w.WriteString("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-	w.WriteString(`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-` +
-		base64.StdEncoding.EncodeToString(sum[:]) + `'; base-uri 'none'; form-action 'none'">` + "\n")
-	w.WriteString("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
-	w.WriteString("<meta name=\"referrer\" content=\"no-referrer\">\n")
-	w.WriteString("<title>" + esc(d.title) + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n")
-	w.WriteString("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n<h1>" + esc(d.title) + "</h1>\n")
+	p := markup.Page{Title: d.title, Style: pageCSS}
 	if d.version != "" {
-		w.WriteString("<p class=\"version\">version <code>" + esc(d.version) + "</code></p>\n")
+		p.Under = "<p class=\"version\">version <code>" + markup.Esc(d.version) + "</code></p>\n"
 	}
-	w.WriteString("</header>\n<nav aria-label=\"Contents\"><ul>\n")
+	var sections []markup.Section
 	for _, s := range d.sections {
-		w.WriteString(`<li><a href="#` + s.id + `">` + esc(s.title) + "</a></li>\n")
+		sections = append(sections, markup.Section{ID: s.id, Title: s.title, Body: func() { w.blocks(s.blocks) }})
 	}
-	w.WriteString("</ul></nav>\n<main id=\"main\">\n")
-	for _, s := range d.sections {
-		w.WriteString(`<section aria-labelledby="` + s.id + `">` + "\n" + `<h2 id="` + s.id + `">` + esc(s.title) + "</h2>\n")
-		w.blocks(s.blocks)
-		w.WriteString("</section>\n")
-	}
-	w.WriteString("</main>\n</body>\n</html>\n")
-	return w.Bytes()
+	return w.Page(p, sections)
 }
 
-func (w *htmlWriter) spans(ss []span) {
+func htmlSpans(ss []span) string {
+	var b strings.Builder
 	for _, s := range ss {
-		w.WriteString(htmlSpan(s))
+		b.WriteString(htmlSpan(s))
 	}
+	return b.String()
 }
 
 func htmlSpan(s span) string {
-	t := esc(s.text)
+	t := markup.Esc(s.text)
 	if s.def != "" {
 		t = `<a class="def" href="#def-` + s.def + `">` + t + "</a>"
 	}
@@ -75,81 +49,63 @@ func (w *htmlWriter) blocks(bs []block) {
 	for _, b := range bs {
 		switch b := b.(type) {
 		case paragraph:
-			w.WriteString("<p>")
-			w.spans(b)
-			w.WriteString("</p>\n")
+			w.Paragraph(htmlSpans(b))
 		case callout:
-			role := "note"
-			w.WriteString(`<p class="callout ` + b.tone + `" role="` + role + `">`)
-			w.spans(b.text)
-			w.WriteString("</p>\n")
+			w.Callout(b.tone, htmlSpans(b.text))
 		case list:
-			w.WriteString("<ul>\n")
-			for _, item := range b {
-				w.WriteString("<li>")
-				w.spans(item)
-				w.WriteString("</li>\n")
+			items := make([]string, len(b))
+			for i, item := range b {
+				items[i] = htmlSpans(item)
 			}
-			w.WriteString("</ul>\n")
+			w.List(items)
 		case heading:
-			w.WriteString("<h3>" + esc(b.text) + "</h3>\n")
+			w.Heading(b.text)
 		case code:
-			w.WriteString("<pre tabindex=\"0\"><code>" + esc(b.text) + "</code></pre>\n")
+			w.WriteString("<pre tabindex=\"0\"><code>" + markup.Esc(b.text) + "</code></pre>\n")
 		case details:
-			w.WriteString("<details><summary>" + esc(b.summary) + "</summary>\n")
-			w.blocks(b.blocks)
-			w.WriteString("</details>\n")
+			w.Details("", b.summary, func() { w.blocks(b.blocks) })
 		case cards:
-			w.cards(b)
+			w.Cards(func() {
+				for _, c := range b {
+					w.Card(c.label, htmlSpan(span{text: c.value, def: c.def}), c.note)
+				}
+			})
 		case table:
 			w.table(&b)
 		case figure:
 			w.figure(b)
 		case wide:
-			w.WriteString("<div class=\"wide\">\n")
-			w.figure(figure(b))
-			w.WriteString("</div>\n")
+			w.Group("wide", func() { w.figure(figure(b)) })
 		case gallery:
 			class := "figures"
 			if n := len(b.figures); n == 2 || n == 4 {
 				class += " pair"
 			}
-			w.WriteString("<div class=\"" + class + "\">\n")
-			for _, f := range b.figures {
-				w.figure(f)
-			}
-			w.WriteString("</div>\n")
+			w.Group(class, func() {
+				for _, f := range b.figures {
+					w.figure(f)
+				}
+			})
 		case beside:
-			w.WriteString("<div class=\"beside\">\n")
-			for _, t := range b {
-				w.table(&t)
-			}
-			w.WriteString("</div>\n")
+			w.Group("beside", func() {
+				for _, t := range b {
+					w.table(&t)
+				}
+			})
 		case definitionList:
 			w.WriteString("<dl class=\"defs\">\n")
 			for _, d := range b {
-				w.WriteString(`<dt id="def-` + d.id + `">` + esc(d.term) + "</dt><dd>" + esc(d.text) + "</dd>\n")
+				w.WriteString(`<dt id="def-` + d.id + `">` + markup.Esc(d.term) + "</dt><dd>" + markup.Esc(d.text) + "</dd>\n")
 			}
 			w.WriteString("</dl>\n")
 		}
 	}
 }
 
-func (w *htmlWriter) cards(cs cards) {
-	w.WriteString("<ul class=\"cards\">\n")
-	for _, c := range cs {
-		w.WriteString(`<li><span class="label">` + esc(c.label) + `</span> <span class="value">` +
-			htmlSpan(span{text: c.value, def: c.def}) + `</span> <span class="note">` + esc(c.note) + "</span></li>\n")
-	}
-	w.WriteString("</ul>\n")
-}
-
 func (w *htmlWriter) figure(f figure) {
-	w.WriteString("<figure>\n" + f.svg + "<figcaption>" + esc(f.caption) + "</figcaption>\n")
+	w.WriteString("<figure>\n" + f.svg + "<figcaption>" + markup.Esc(f.caption) + "</figcaption>\n")
 	if f.data != nil {
-		w.WriteString("<details class=\"data\"><summary>The figures as a table</summary>\n")
-		w.table(f.data)
-		w.WriteString("</details>\n")
+		w.Data(func() { w.table(f.data) })
 	}
 	w.WriteString("</figure>\n")
 }
@@ -157,51 +113,45 @@ func (w *htmlWriter) figure(f figure) {
 // many marks a table of so many columns that paper needs smaller letters.
 func many(t *table) string {
 	if len(t.head) > 10 {
-		return ` class="many"`
+		return "many"
 	}
 	return ""
 }
 
-// table writes a table in a box of its own that scrolls, by keyboard too,
-// where the page is narrower than it.
 func (w *htmlWriter) table(t *table) {
-	w.regions++
-	id := "table-" + strconv.Itoa(w.regions)
-	w.WriteString(`<div class="scroll" tabindex="0" role="region" aria-labelledby="` + id + `"><table` + many(t) + ">\n")
-	w.WriteString(`<caption id="` + id + `">` + esc(t.caption) + "</caption>\n")
-	if slices.ContainsFunc(t.head, func(c cell) bool { return c.text != "" }) {
-		w.WriteString("<thead><tr>")
-		for _, c := range t.head {
-			if c.text == "" {
-				w.WriteString("<td></td>")
-				continue
-			}
-			w.WriteString(`<th scope="col"` + numClass(c) + ">" + htmlSpan(span{text: c.text, def: c.def}) + "</th>")
-		}
-		w.WriteString("</tr></thead>\n")
-	}
-	w.WriteString("<tbody>\n")
-	for i, row := range t.rows {
-		if i == t.mark {
-			w.WriteString("<tr class=\"mark\">")
-		} else {
-			w.WriteString("<tr>")
-		}
-		for _, c := range row {
-			tag := "td"
-			open := "<td" + numClass(c) + ">"
-			if c.head {
-				tag = "th"
-				open = `<th scope="row">`
-				if len([]rune(c.text)) > shortHead {
-					open = `<th scope="row" class="long">`
+	w.Table(many(t), t.caption, func() {
+		if slices.ContainsFunc(t.head, func(c cell) bool { return c.text != "" }) {
+			w.WriteString("<thead><tr>")
+			for _, c := range t.head {
+				if c.text == "" {
+					w.WriteString("<td></td>")
+					continue
 				}
+				w.WriteString(`<th scope="col"` + numClass(c) + ">" + htmlSpan(span{text: c.text, def: c.def}) + "</th>")
 			}
-			w.WriteString(open + htmlSpan(span{text: c.text, def: c.def}) + "</" + tag + ">")
+			w.WriteString("</tr></thead>\n")
 		}
-		w.WriteString("</tr>\n")
+		w.WriteString("<tbody>\n")
+		for i, row := range t.rows {
+			w.Row(i == t.mark, func() {
+				for _, c := range row {
+					w.cell(c)
+				}
+			})
+		}
+		w.WriteString("</tbody>")
+	})
+}
+
+func (w *htmlWriter) cell(c cell) {
+	tag, open := "td", "<td"+numClass(c)+">"
+	if c.head {
+		tag, open = "th", `<th scope="row">`
+		if len([]rune(c.text)) > shortHead {
+			open = `<th scope="row" class="long">`
+		}
 	}
-	w.WriteString("</tbody></table></div>\n")
+	w.WriteString(open + htmlSpan(span{text: c.text, def: c.def}) + "</" + tag + ">")
 }
 
 // shortHead is the letters of a row's name that are never broken.

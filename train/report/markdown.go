@@ -1,92 +1,75 @@
 package report
 
 import (
-	"bytes"
 	"strings"
+
+	"sluice/train/markup"
 )
 
 // markdown renders the document for a code review: tables instead of figures,
 // and one link to the definitions, so that the text reads well as it stands.
 func (d *document) markdown() []byte {
 	w := &markdownWriter{}
-	w.WriteString("# " + mdText(d.title) + "\n\n")
+	w.Heading(1, mdText(d.title))
 	if d.version != "" {
-		w.WriteString("Version `" + d.version + "`\n\n")
+		w.Paragraph("Version `" + d.version + "`")
 	}
 	if last := d.sections[len(d.sections)-1]; last.id == "definitions" {
-		w.WriteString("Each term is explained under [Definitions](#definitions).\n\n")
+		w.Paragraph("Each term is explained under [Definitions](#definitions).")
 	}
 	for _, s := range d.sections {
-		w.WriteString("## " + mdText(s.title) + "\n\n")
+		w.Heading(2, mdText(s.title))
 		w.blocks(s.blocks)
 	}
-	return append(bytes.TrimRight(w.Bytes(), "\n"), '\n')
+	return w.Text()
 }
 
-type markdownWriter struct{ bytes.Buffer }
+type markdownWriter struct{ markup.Markdown }
 
-// mdText keeps text from being read as Markdown or HTML.
-func mdText(s string) string {
+// mdText keeps text from being read as Markdown or HTML. Inside a word an
+// underscore is plain text everywhere.
+func mdText(s string) string { return markup.Escape(s, "\\`*[]<>|#") }
+
+func mdSpans(ss []span) string {
 	var b strings.Builder
-	for _, r := range s {
-		switch r {
-		case '\\', '`', '*', '[', ']', '<', '>', '|', '#':
-			b.WriteByte('\\')
-		case '_':
-			// Inside a word an underscore is plain text everywhere.
-		case '\n', '\r':
-			r = ' '
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func (w *markdownWriter) spans(ss []span) {
 	for _, s := range ss {
 		if inner := strings.TrimSpace(s.text); s.bold && inner != "" {
 			// Markdown wants its stars on letters: spaces go outside.
 			lead, tail, _ := strings.Cut(s.text, inner)
-			w.WriteString(lead + "**" + mdText(inner) + "**" + tail)
+			b.WriteString(lead + "**" + mdText(inner) + "**" + tail)
 		} else {
-			w.WriteString(mdText(s.text))
+			b.WriteString(mdText(s.text))
 		}
 	}
+	return b.String()
 }
 
 func (w *markdownWriter) blocks(bs []block) {
 	for _, b := range bs {
 		switch b := b.(type) {
 		case paragraph:
-			w.spans(b)
-			w.WriteString("\n\n")
+			w.Paragraph(mdSpans(b))
 		case callout:
-			w.WriteString("> ")
-			w.spans(b.text)
-			w.WriteString("\n\n")
+			w.Callout(mdSpans(b.text))
 		case list:
-			for _, item := range b {
-				w.WriteString("- ")
-				w.spans(item)
-				w.WriteString("\n")
+			items := make([]string, len(b))
+			for i, item := range b {
+				items[i] = mdSpans(item)
 			}
-			w.WriteString("\n")
+			w.List(items)
 		case heading:
-			w.WriteString("### " + mdText(b.text) + "\n\n")
+			w.Heading(3, mdText(b.text))
 		case code:
-			w.WriteString("```\n" + strings.TrimRight(strings.ReplaceAll(b.text, "```", "'''"), "\n") + "\n```\n\n")
+			w.Code(b.text)
 		case details:
-			w.WriteString("#### " + mdText(b.summary) + "\n\n")
+			w.Heading(4, mdText(b.summary))
 			w.blocks(b.blocks)
 		case cards:
-			for _, c := range b {
-				w.WriteString("- " + mdText(c.label) + ": **" + mdText(c.value) + "**")
-				if c.note != "" {
-					w.WriteString(" (" + mdText(c.note) + ")")
-				}
-				w.WriteString("\n")
+			items := make([]string, len(b))
+			for i, c := range b {
+				items[i] = markup.Card(mdText(c.label), mdText(c.value), mdText(c.note))
 			}
-			w.WriteString("\n")
+			w.List(items)
 		case table:
 			w.table(&b)
 		case figure:
@@ -106,10 +89,11 @@ func (w *markdownWriter) blocks(bs []block) {
 				w.table(&t)
 			}
 		case definitionList:
-			for _, d := range b {
-				w.WriteString("- **" + mdText(d.term) + "**: " + mdText(d.text) + "\n")
+			items := make([]string, len(b))
+			for i, d := range b {
+				items[i] = "**" + mdText(d.term) + "**: " + mdText(d.text)
 			}
-			w.WriteString("\n")
+			w.List(items)
 		}
 	}
 }
@@ -119,38 +103,27 @@ func (w *markdownWriter) figure(f figure) {
 		w.table(f.data)
 		return
 	}
-	w.WriteString(mdText(f.caption) + "\n\n")
+	w.Paragraph(mdText(f.caption))
 }
 
 func (w *markdownWriter) table(t *table) {
-	w.WriteString("**" + mdText(t.caption) + "**\n\n")
 	head := t.head
 	if len(head) == 0 && len(t.rows) > 0 {
 		head = make([]cell, len(t.rows[0]))
 	}
-	w.WriteString("|")
-	for _, c := range head {
-		w.WriteString(" " + mdText(c.text) + " |")
+	names, numbers := make([]string, len(head)), make([]bool, len(head))
+	for i, c := range head {
+		names[i], numbers[i] = mdText(c.text), c.num
 	}
-	w.WriteString("\n|")
-	for _, c := range head {
-		if c.num {
-			w.WriteString("---:|")
-		} else {
-			w.WriteString("---|")
-		}
-	}
-	w.WriteString("\n")
+	rows := make([][]string, len(t.rows))
 	for i, row := range t.rows {
-		w.WriteString("|")
 		for _, c := range row {
 			text := mdText(c.text)
 			if i == t.mark && text != "" {
 				text = "**" + text + "**"
 			}
-			w.WriteString(" " + text + " |")
+			rows[i] = append(rows[i], text)
 		}
-		w.WriteString("\n")
 	}
-	w.WriteString("\n")
+	w.Table(mdText(t.caption), names, numbers, rows)
 }

@@ -1,42 +1,36 @@
 package page
 
 import (
-	"bytes"
 	"strings"
+
+	"sluice/train/markup"
 )
 
 // Markdown renders the document as text: tables instead of figures.
 func (d *Document) Markdown() []byte {
 	w := &markdownWriter{}
-	w.WriteString("# " + mdText(d.Title) + "\n\n")
+	w.Heading(1, mdText(d.Title))
 	if d.Subtitle != "" {
-		w.WriteString(mdBold(d.Subtitle) + "\n\n")
+		w.Paragraph(mdBold(d.Subtitle))
 	}
 	for _, s := range d.Sections {
-		w.WriteString("## " + mdText(s.Title) + "\n\n")
+		w.Heading(2, mdText(s.Title))
 		w.blocks(s.Blocks)
 	}
-	return append(bytes.TrimRight(w.Bytes(), "\n"), '\n')
+	return w.Text()
 }
 
-type markdownWriter struct{ bytes.Buffer }
+type markdownWriter struct{ markup.Markdown }
 
 // mdText keeps text from being read as Markdown or HTML: what stands in a log
 // was written by strangers.
 func mdText(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case strings.ContainsRune("\\`*[]<>|#&~", r):
-			b.WriteByte('\\')
-		case r == '\n' || r == '\r':
-			r = ' '
-		case r < ' ' || r == 0x7F:
-			continue
+	return markup.Escape(strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\r' && (r < ' ' || r == 0x7F) {
+			return -1
 		}
-		b.WriteRune(r)
-	}
-	return b.String()
+		return r
+	}, s), "\\`*[]<>|#&~")
 }
 
 // mdCode is text as logged.
@@ -72,30 +66,29 @@ func (w *markdownWriter) blocks(bs []Block) {
 	for _, b := range bs {
 		switch b := b.(type) {
 		case Paragraph:
-			w.WriteString(mdBold(string(b)) + "\n\n")
+			w.Paragraph(mdBold(string(b)))
 		case Callout:
-			w.WriteString("> " + mdBold(b.Text) + "\n\n")
+			w.Callout(mdBold(b.Text))
 		case List:
-			for _, item := range b {
-				w.WriteString("- " + mdBold(item) + "\n")
+			items := make([]string, len(b))
+			for i, item := range b {
+				items[i] = mdBold(item)
 			}
-			w.WriteString("\n")
+			w.List(items)
 		case Heading:
-			w.WriteString("### " + mdText(string(b)) + "\n\n")
+			w.Heading(3, mdText(string(b)))
 		case Code:
-			w.WriteString(mdText(b.Label) + ":\n\n```\n" + strings.TrimRight(strings.ReplaceAll(b.Text, "```", "'''"), "\n") + "\n```\n\n")
+			w.Paragraph(mdText(b.Label) + ":")
+			w.Code(b.Text)
 		case Details:
-			w.WriteString("#### " + mdText(b.Summary) + "\n\n")
+			w.Heading(4, mdText(b.Summary))
 			w.blocks(b.Blocks)
 		case Cards:
-			for _, c := range b {
-				w.WriteString("- " + mdText(c.Label) + ": **" + mdText(c.Value) + "**")
-				if c.Note != "" {
-					w.WriteString(" (" + mdText(c.Note) + ")")
-				}
-				w.WriteString("\n")
+			items := make([]string, len(b))
+			for i, c := range b {
+				items[i] = markup.Card(mdText(c.Label), mdText(c.Value), mdText(c.Note))
 			}
-			w.WriteString("\n")
+			w.List(items)
 		case *Table:
 			w.table(b)
 		case Figure:
@@ -117,26 +110,17 @@ func (w *markdownWriter) figure(f Figure) {
 		w.table(f.Data)
 		return
 	}
-	w.WriteString(mdBold(f.Caption) + "\n\n")
+	w.Paragraph(mdBold(f.Caption))
 }
 
 func (w *markdownWriter) table(t *Table) {
 	kinds, names := t.columns()
-	w.WriteString("**" + mdText(t.Caption) + "**\n\n|")
-	for _, n := range names {
-		w.WriteString(" " + mdText(n) + " |")
+	numbers := make([]bool, len(kinds))
+	for i, k := range kinds {
+		names[i], numbers[i] = mdText(names[i]), k == number
 	}
-	w.WriteString("\n|")
-	for _, k := range kinds {
-		if k == number {
-			w.WriteString("---:|")
-		} else {
-			w.WriteString("---|")
-		}
-	}
-	w.WriteString("\n")
+	rows := make([][]string, len(t.Rows))
 	for r, row := range t.Rows {
-		w.WriteString("|")
 		for i, c := range row {
 			text := mdBold(c)
 			if i < len(kinds) && kinds[i] == logged {
@@ -144,9 +128,8 @@ func (w *markdownWriter) table(t *Table) {
 			} else if t.Bad[r] && i == 0 && text != "" && !strings.Contains(text, "**") {
 				text = "**" + text + "**"
 			}
-			w.WriteString(" " + text + " |")
+			rows[r] = append(rows[r], text)
 		}
-		w.WriteString("\n")
 	}
-	w.WriteString("\n")
+	w.Table(mdText(t.Caption), names, numbers, rows)
 }

@@ -93,23 +93,26 @@ func dayText(day int64) string { return time.Unix(day*86400, 0).UTC().Format(tim
 
 // find reads the logs for the dropped addresses.
 func (a *analysis) find(ctx context.Context) error {
+	dropped := map[netip.Addr][]reputation.Drop{}
+	for ip, drops := range a.drops.All() {
+		dropped[ip] = drops
+	}
 	files := make([]map[netip.Addr]map[int64]*counts, len(a.source.Files))
 	err := a.source.Each(ctx, nil, func(file int) func(*study.Request) {
 		here := map[netip.Addr]map[int64]*counts{}
 		files[file] = here
 		return func(r *study.Request) {
-			days, known := here[r.IP]
-			if !known {
-				if drops := a.drops.Of(r.IP); len(drops) > 0 {
-					days = map[int64]*counts{}
-					for _, d := range drops {
-						days[a.day(d.Time)] = &counts{}
-					}
+			drops, was := dropped[r.IP]
+			if !was {
+				return
+			}
+			days := here[r.IP]
+			if days == nil {
+				days = map[int64]*counts{}
+				for _, d := range drops {
+					days[a.day(d.Time)] = &counts{}
 				}
 				here[r.IP] = days
-			}
-			if days == nil {
-				return
 			}
 			if c := days[a.day(r.Time)]; c != nil {
 				c[classOf(a.source, r)]++
@@ -122,12 +125,9 @@ func (a *analysis) find(ctx context.Context) error {
 	found := map[netip.Addr]*address{}
 	for _, here := range files {
 		for ip, days := range here {
-			if days == nil {
-				continue
-			}
 			x := found[ip]
 			if x == nil {
-				x = &address{ip: ip, drops: a.drops.Of(ip), days: days}
+				x = &address{ip: ip, drops: dropped[ip], days: days}
 				found[ip] = x
 				continue
 			}
@@ -170,10 +170,13 @@ func (a *analysis) records() Records {
 	}
 	first, last := a.drops.Span()
 	r.First, r.Last = first.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339)
-	days := map[int64]bool{}
 	for _, x := range a.found {
 		r.NotInLogs -= len(x.drops)
-		for _, d := range x.drops {
+	}
+	days := map[int64]bool{}
+	for _, drops := range a.drops.All() {
+		r.AllAddresses++
+		for _, d := range drops {
 			days[a.day(d.Time)] = true
 			if d.Port80 {
 				r.Port80++

@@ -31,10 +31,12 @@ type Records struct {
 	Files     []string `json:"files"`
 	Records   int      `json:"records"`
 	Addresses int      `json:"addresses"` // in the logs
-	Days      int      `json:"days"`
-	First     string   `json:"first"`
-	Last      string   `json:"last"`
-	Port80    int      `json:"port_80"`
+	// AllAddresses have records, in the logs or not.
+	AllAddresses int    `json:"all_addresses"`
+	Days         int    `json:"days"`
+	First        string `json:"first"`
+	Last         string `json:"last"`
+	Port80       int    `json:"port_80"`
 	// NotInLogs are records of addresses without a request in the logs: nothing
 	// more can be said of those.
 	NotInLogs int `json:"records_not_in_logs"`

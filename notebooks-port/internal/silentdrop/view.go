@@ -86,7 +86,8 @@ func (r *Result) summary() []page.Block {
 	}
 	out = append(out, cards)
 	if r.Drops.NotInLogs > 0 {
-		out = append(out, page.Paragraph(fmt.Sprintf("%s of the records are of addresses that have no request in these logs; nothing more is said of them.", words.Count(r.Drops.NotInLogs))))
+		missing := int64(r.Drops.AllAddresses - r.Drops.Addresses)
+		out = append(out, page.Paragraph(fmt.Sprintf("%s of the records are of %s without a request in these logs; but for their days and ports nothing more is said of them.", words.Count(r.Drops.NotInLogs), words.Plural(missing, "address", "addresses"))))
 	}
 	return out
 }
