@@ -143,7 +143,8 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 			rowsOf[m.Month] = m.Rows
 		}
 	}
-	if err := c.checkMonths(st, lists, &seen); err != nil {
+	chosen, err := c.checkMonths(st, lists, &seen)
+	if err != nil {
 		return res, err
 	}
 	trained := monthSpan(c.Train)
@@ -161,16 +162,9 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 	}
 	say("test    on %s; %s", test, aimed)
 	unknown := false
-	for _, m := range c.Train {
+	for _, m := range chosen {
 		rows += rowsOf[m]
 		unknown = unknown || rowsOf[m] == 0
-	}
-	if c.LastN > 0 {
-		all := slices.Sorted(maps.Keys(rowsOf))
-		for _, m := range all[max(0, len(all)-c.LastN-1):] {
-			rows += rowsOf[m]
-		}
-		unknown = len(all) < c.LastN
 	}
 	for _, line := range c.estimate(ctx, seen, toRead, rows, unknown) {
 		say("%s", line)
@@ -180,7 +174,8 @@ func dryRun(ctx context.Context, c Config) (Result, error) {
 
 // checkMonths refuses months as chooseMonths will once the logs are read. What
 // is left of a log may hold any month; a label is only where an export speaks.
-func (c Config) checkMonths(st *featurestore.Store, lists *reputation.Set, seen *peeked) error {
+// It returns the months to train on, as far as can be told.
+func (c Config) checkMonths(st *featurestore.Store, lists *reputation.Set, seen *peeked) ([]row.Month, error) {
 	have, labelled := maps.Clone(seen.months), map[row.Month]bool{}
 	if st != nil {
 		for _, m := range st.Manifest().Months {
@@ -196,14 +191,15 @@ func (c Config) checkMonths(st *featurestore.Store, lists *reputation.Set, seen 
 		labelled[m] = true
 	}
 	if seen.whole && len(have) == 0 && len(c.Logs) > 0 {
-		return fault.Field(fault.Invalid, "logs", "no request was found in %s: nothing to learn from", strings.Join(baseNames(c.Logs), ", "))
+		return nil, fault.Field(fault.Invalid, "logs", "no request was found in %s: nothing to learn from", strings.Join(baseNames(c.Logs), ", "))
 	}
 	if !seen.whole {
 		for _, m := range slices.Concat(spoken, c.Train, c.Test) {
 			have[m] = true
 		}
 	}
-	return c.chooseAmong(slices.Sorted(maps.Keys(have)), labelled)
+	err := c.chooseAmong(slices.Sorted(maps.Keys(have)), labelled)
+	return c.Train, err
 }
 
 // estimate tells time and memory from what this machine just did: the pace of

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -112,14 +113,14 @@ func costOfAim(e *evaluation.Evaluation, s *evaluation.Split) block {
 		add(" of the reported rows and flags ")
 		fig(finePct(op.Confusion.FalsePositiveRate()), "fpr")
 		add(" of the others")
-		if !rate {
-			add(", which saves ")
-			fig(pct(float64(evaluation.Saving(a, op.Confusion))), "saving")
+		if saved := float64(evaluation.Saving(a, op.Confusion)); !rate {
+			add(", which %s ", saves(saved))
+			fig(pct(math.Abs(saved)), "saving")
 			add(" of what flagging nothing costs")
 		}
 		add("; at one half it would find %s and flag %s", pct(float64(s.AtHalf.Classes.True.Recall)), finePct(s.AtHalf.Confusion.FalsePositiveRate()))
-		if !rate {
-			add(", which saves %s", pct(float64(evaluation.Saving(a, s.AtHalf.Confusion))))
+		if saved := float64(evaluation.Saving(a, s.AtHalf.Confusion)); !rate {
+			add(", which %s %s", saves(saved), pct(math.Abs(saved)))
 		}
 		add(". ")
 	}
@@ -138,6 +139,14 @@ func costOfAim(e *evaluation.Evaluation, s *evaluation.Split) block {
 		add("In hindsight flagging nothing is cheapest on the test months too.")
 	}
 	return paragraph(out)
+}
+
+// saves is the verb for a saving, which may be a loss.
+func saves(x float64) string {
+	if x < 0 {
+		return "loses"
+	}
+	return "saves"
 }
 
 // keptSentence is what splits are counted by, as in "Of 8 splits, 5 …".

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"sluice/models/rules/aim"
 )
 
 // paper is the width of A4 less its margins, in CSS pixels.
@@ -25,8 +27,12 @@ func TestInBrowser(t *testing.T) {
 		t.Skip("chromium is not installed")
 	}
 	dir := t.TempDir()
-	for name, skill := range map[string]float64{"passed": 1.9, "heldback": 0.25} {
-		out, err := Render(fixture(t, 3000, 300, skill))
+	usual := aim.AtPrecision(0.8)
+	for name, made := range map[string]struct {
+		skill float64
+		at    aim.Aim
+	}{"passed": {1.9, usual}, "heldback": {0.25, usual}, "limit": {1.9, aim.AtFalsePositiveRate(0.02)}, "costs": {1.9, aim.AtCosts(7, 1)}} {
+		out, err := Render(fixtureFor(t, 3000, 300, made.skill, made.at))
 		if err != nil {
 			t.Fatal(err)
 		}

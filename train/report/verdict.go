@@ -162,7 +162,11 @@ func headlineCards(e *evaluation.Evaluation, s *evaluation.Split) cards {
 		{"PR AUC", share(s.PRAUC), "guessing gives " + share(s.Rows.Prevalence()), "pr-auc"},
 		{"Brier score", share(s.Brier), iv("brier"), "brier"},
 	}
-	return append(aimCards(e, s), out...)
+	if own := aimCards(e, s); len(own) > 0 {
+		// The Brier score, which no threshold moves, makes room.
+		return append(own, out[:len(out)-1]...)
+	}
+	return out
 }
 
 // costOfTarget says in words what the target precision costs in recall.
