@@ -100,7 +100,7 @@ class Watch(threading.Thread):
 
     def __init__(self, spark, spec):
         super().__init__(daemon=True)
-        self.stall, self.stalled = spec["stall"], False
+        self.stall, self.stalled, self.told = spec["stall"], False, None
         if spec["remote"].startswith("sc://"):
             # Spark 3.5's client says nothing of progress.
             register = getattr(spark, "registerProgressHandler", None)
@@ -113,8 +113,10 @@ class Watch(threading.Thread):
             self.start()
 
     def handle(self, stages=None, inflight_tasks=0, **_):
-        done = sum(s.num_completed_tasks for s in stages or [])
-        say(progress={"done": done, "total": sum(s.num_tasks for s in stages or []), "active": inflight_tasks})
+        done, total = sum(s.num_completed_tasks for s in stages or []), sum(s.num_tasks for s in stages or [])
+        if total and self.told != (done, total, inflight_tasks):
+            self.told = (done, total, inflight_tasks)
+            say(progress={"done": done, "total": total, "active": inflight_tasks})
 
     def look(self):
         now = {}
@@ -165,7 +167,7 @@ def main():
             say(plan=spark.sql("EXPLAIN FORMATTED " + sql).collect()[0][0])
         frame = spark.sql(sql)
         out = spec["staging"]
-        frame.write.mode("errorifexists").option("maxRecordsPerFile", spec["rows_a_file"]).option("compression", "zstd").parquet(out)
+        frame.write.mode("error").option("maxRecordsPerFile", spec["rows_a_file"]).option("compression", "zstd").parquet(out)
         rows = spark.read.schema(frame.schema).parquet(out).count()
         if spec["fetch"]:
             os.makedirs(spec["fetch"], exist_ok=True)
