@@ -98,7 +98,7 @@ func TestLarge(t *testing.T) {
 
 	begun = time.Now()
 	addr := freeAddress(t)
-	cmd := exec.Command(binary, "--dir", home, "--grpc", addr, "--http", freeAddress(t))
+	cmd := exec.Command(binary, "--dir", home, "--grpc", addr, "--http", freeAddress(t), "--expired", ExpiredMark)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -124,7 +124,7 @@ func TestLarge(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if status.Code(err) != codes.Unavailable {
+		if status.Code(err) != codes.Unavailable || isExpired(err) {
 			t.Fatalf("%v\n%s", err, &stderr)
 		}
 	}
