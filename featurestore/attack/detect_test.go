@@ -270,7 +270,10 @@ func TestSignatureOfOverlappingWindows(t *testing.T) {
 		}
 	}
 	one.Merge(two)
-	for i, sig := range one.Signatures() {
+	for i, sig := range one.Signatures(func(netip.Addr, time.Time) string { return "XK" }) {
+		if len(sig.Countries) != 1 || sig.Countries[0] != (ValueCount{"XK", 100}) {
+			t.Errorf("window %d: countries %v", i, sig.Countries)
+		}
 		if sig.Requests != 100 || sig.Addresses != 1 || sig.Prefixes[0] != (ValueCount{"2001:db8::/64", 100}) {
 			t.Errorf("window %d: %+v", i, sig)
 		}

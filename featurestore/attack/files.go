@@ -3,6 +3,7 @@ package attack
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,6 +24,9 @@ type Search struct {
 	Zone    *time.Location // decides a window's month; nil is UTC
 	Options DetectOptions
 	Threads int
+	// Country tells the ISO code of an address's country at an instant, for the
+	// signatures; nil leaves countries out.
+	Country func(netip.Addr, time.Time) string
 	// Progress is told of files read, of all passes; may be nil.
 	Progress func(done, total int)
 }
@@ -102,7 +106,7 @@ func Find(ctx context.Context, s Search) (Found, error) {
 	for _, o := range signers[1:] {
 		signers[0].Merge(o)
 	}
-	found.Signatures = signers[0].Signatures()
+	found.Signatures = signers[0].Signatures(s.Country)
 	return found, nil
 }
 

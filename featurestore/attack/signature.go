@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"sluice/featurestore/webrequest"
 )
@@ -23,7 +24,9 @@ type Signature struct {
 	Queries  []ValueCount `json:"queries"`
 	Agents   []ValueCount `json:"agents"`
 	Prefixes []ValueCount `json:"prefixes"` // /24, IPv6 /64
-	Missed   int64        `json:"missed,omitempty"`
+	// Countries are ISO codes, where Search.Country tells them.
+	Countries []ValueCount `json:"countries,omitempty"`
+	Missed    int64        `json:"missed,omitempty"`
 }
 
 // ValueCount is a value and its requests.
@@ -122,9 +125,10 @@ func (s *tally) merge(o *tally) {
 	s.agents.merge(&o.agents)
 }
 
-func (s *tally) signature(w Window) Signature {
+func (s *tally) signature(w Window, country func(netip.Addr, time.Time) string) Signature {
 	out := Signature{Requests: s.requests, Addresses: len(s.addresses)}
-	prefixes := map[netip.Prefix]int64{}
+	prefixes, countries := map[netip.Prefix]int64{}, map[string]int64{}
+	end := time.Unix(w.End, 0)
 	for ip, n := range s.addresses {
 		if n > w.End-w.Start {
 			out.Fast++
@@ -137,6 +141,11 @@ func (s *tally) signature(w Window) Signature {
 			// Addresses are counted exactly, so prefixes can be.
 			prefixes[p] += n
 		}
+		if country != nil {
+			if c := country(ip, end); c != "" {
+				countries[c] += n
+			}
+		}
 	}
 	out.Paths, out.Queries, out.Agents = s.paths.top(), s.queries.top(), s.agents.top()
 	for p, n := range prefixes {
@@ -144,6 +153,11 @@ func (s *tally) signature(w Window) Signature {
 	}
 	slices.SortFunc(out.Prefixes, moreRequests)
 	out.Prefixes = slices.Clone(out.Prefixes[:min(len(out.Prefixes), topShown)])
+	for c, n := range countries {
+		out.Countries = append(out.Countries, ValueCount{c, n})
+	}
+	slices.SortFunc(out.Countries, moreRequests)
+	out.Countries = slices.Clone(out.Countries[:min(len(out.Countries), topShown)])
 	out.Missed = max(s.paths.missed, s.queries.missed, s.agents.missed)
 	return out
 }
@@ -184,12 +198,14 @@ func (s *Signer) Merge(o *Signer) {
 	}
 }
 
-// Signatures are those of the windows, in the order of Set.Windows.
-func (s *Signer) Signatures() []Signature {
+// Signatures are those of the windows, in the order of Set.Windows. country
+// tells the ISO code of an address's country at an instant, "" where it is not
+// known; nil leaves countries out.
+func (s *Signer) Signatures(country func(netip.Addr, time.Time) string) []Signature {
 	out := make([]Signature, len(s.set.windows))
 	for i := range out {
 		if t := s.windows[int32(i)]; t != nil {
-			out[i] = t.signature(s.set.windows[i])
+			out[i] = t.signature(s.set.windows[i], country)
 		}
 	}
 	return out

@@ -28,7 +28,7 @@ func attackCommands() []command {
 the same hour of the week, moves the ends of what stands out to where its
 participants come and go, and prints the windows with their signature:
 addresses, those above one request a second, most frequent paths, queries,
-agents and prefixes. --out writes them for --attacks: look at them,
+agents and prefixes, and countries where --mmdb names databases. --out writes them for --attacks: look at them,
 take out what was no attack, and give the file to train run. Where nothing
 stands out no file is written: train with --attacks none. Give all logs of
 the months at once: what is usual is learnt from them.`,
@@ -38,8 +38,11 @@ train attacks detect --profile wikimedia --logs 'webrequest-*.json.gz' --json`,
 	}, {
 		name:    "attacks show",
 		summary: "Read a file of attack windows and say what it holds",
-		example: `train attacks show --attacks attacks.csv`,
-		setup:   setupAttacksShow,
+		long: `Prints each window; where the store of --dir has rows of it with their country
+(features build --mmdb), from which countries its requests came.`,
+		example: `train attacks show --attacks attacks.csv
+train attacks show --attacks attacks.csv --dir site`,
+		setup: setupAttacksShow,
 	}}
 }
 
@@ -116,7 +119,7 @@ func printFound(w io.Writer, found attack.Found) {
 		for _, part := range []struct {
 			name string
 			top  []attack.ValueCount
-		}{{"path", s.Paths}, {"query", s.Queries}, {"agent", s.Agents}, {"prefix", s.Prefixes}} {
+		}{{"path", s.Paths}, {"query", s.Queries}, {"agent", s.Agents}, {"prefix", s.Prefixes}, {"country", s.Countries}} {
 			for _, v := range part.top[:min(3, len(part.top))] {
 				fmt.Fprintf(w, "  %-7s %5.1f %%  %s\n", part.name, 100*float64(v.Requests)/float64(s.Requests), printable(v.Value))
 			}
@@ -155,10 +158,25 @@ func setupAttacksShow(fs *flag.FlagSet) func(context.Context, *env, []string) er
 			return err
 		}
 		ws := set.Windows()
-		e.events.result(map[string]any{"windows": ws}, func(w io.Writer) {
+		countries, err := storedAttackCountries(e.global.dir, ws)
+		if err != nil {
+			return err
+		}
+		result := map[string]any{"windows": ws}
+		if len(countries) > 0 {
+			result["countries"] = countries
+		}
+		e.events.result(result, func(w io.Writer) {
 			fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", "month", "attack", "start", "end", "length", "note")
 			for _, a := range ws {
 				fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", a.Month, a.ID, instant(a.Start), instant(a.End), time.Duration(a.End-a.Start)*time.Second, a.Note)
+				of, all := countries[a.ID], int64(0)
+				for _, c := range of {
+					all += c.Requests
+				}
+				for _, c := range of[:min(3, len(of))] {
+					fmt.Fprintf(w, "  country %5.1f %%  %s\n", 100*float64(c.Requests)/float64(all), c.Value)
+				}
 			}
 		})
 		return nil

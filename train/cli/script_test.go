@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sluice/featurestore/geo/geotest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,6 +37,7 @@ func TestScript(t *testing.T) {
 			"truncate":    truncateFile,
 			"sameas":      sameTrees,
 			"exits":       exits,
+			"mkcountries": makeCountries,
 			"heldversion": heldVersion,
 			"champion":    champion,
 			"lastversion": lastVersion,
@@ -119,6 +122,17 @@ func sameTrees(ts *testscript.TestScript, neg bool, args []string) {
 	if len(a) != len(b) || len(a) == 0 {
 		ts.Fatalf("%s holds %d files, %s %d", args[0], len(a), args[1], len(b))
 	}
+}
+
+// makeCountries FILE writes a database in which half of IPv4 lies in one country
+// and the rest in another.
+func makeCountries(ts *testscript.TestScript, neg bool, args []string) {
+	of := func(code string) map[string]any {
+		return map[string]any{"country": map[string]any{"iso_code": code}}
+	}
+	ts.Check(geotest.Write(ts.MkAbs(args[0]), "Test-Country", time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), []geotest.Entry{
+		{Prefix: "0.0.0.0/1", Record: of("AD")}, {Prefix: "128.0.0.0/1", Record: of("ZW")},
+	}))
 }
 
 // exits N COMMAND... runs the train command and wants exit status N.
