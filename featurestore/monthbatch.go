@@ -21,7 +21,8 @@ type monthBatch struct {
 	attack      string
 	n           int
 	ips         texts
-	values      [][]float64 // by feature
+	values      [][]float64 // by feature, each as long as room
+	room        int
 	labels      []row.Label
 	first, last []int64
 	hours       texts
@@ -67,9 +68,6 @@ func (p *batches) get(attack string) *monthBatch {
 	b.ips.reset()
 	b.hours.reset()
 	b.labels, b.first, b.last = b.labels[:0], b.first[:0], b.last[:0]
-	for i := range b.values {
-		b.values[i] = b.values[i][:0]
-	}
 	clear(b.missing)
 	return b
 }
@@ -90,17 +88,31 @@ func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, la
 	b.n++
 	b.ips.bytes = ip.AppendTo(b.ips.bytes)
 	b.ips.end()
+	if b.n > b.room {
+		b.grow()
+	}
 	for i, x := range values {
 		if x != x {
 			b.missing[i]++
 			x = math.NaN() // one bit pattern
 		}
-		b.values[i] = append(b.values[i], x)
+		b.values[i][b.n-1] = x
 	}
 	b.labels = append(b.labels, l)
 	b.first, b.last = append(b.first, first), append(b.last, last)
 	b.hours.bytes = appendHours(b.hours.bytes, hours)
 	b.hours.end()
+}
+
+// grow makes room for more values. Many batches hold few rows: most windows of
+// small stores have.
+func (b *monthBatch) grow() {
+	b.room = min(batchRows, max(64, 2*b.room))
+	for i, v := range b.values {
+		more := make([]float64, b.room)
+		copy(more, v)
+		b.values[i] = more
+	}
 }
 
 // set gives row i, which has none, a feature's value.

@@ -277,24 +277,14 @@ func (e *columnEncoder) times(g *rowGroup, c monthColumnLayout, of func(view) []
 // else as they are.
 func (e *columnEncoder) numbers(g *rowGroup, c monthColumnLayout) error {
 	count := c.kind == format.Int64
-	e.words = e.words[:0]
-	low, high := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, v := range g.views {
-		values := v.values[c.feature][v.from:v.to]
-		if !count {
-			for _, x := range values {
-				e.words = append(e.words, math.Float64bits(x))
-			}
-			continue
-		}
-		for _, x := range values {
-			n := int64(x)
-			low, high = min(low, n), max(high, n)
-			e.words = append(e.words, uint64(n))
-		}
-	}
-	p, ok := e.dictionaryOf(e.words)
+	p, ok := e.dictionaryOf(g, c.feature, count)
 	if !ok {
+		e.words = e.words[:0]
+		for _, v := range g.views {
+			for _, x := range v.values[c.feature][v.from:v.to] {
+				e.words = append(e.words, word(x, count))
+			}
+		}
 		p = chunk{encoding: format.Plain, page: func(dst []byte, from, to int) ([]byte, error) {
 			for _, w := range e.words[from:to] {
 				dst = binary.LittleEndian.AppendUint64(dst, w)
@@ -303,25 +293,45 @@ func (e *columnEncoder) numbers(g *rowGroup, c monthColumnLayout) error {
 		}}
 	}
 	if count {
+		low, high := int64(math.MaxInt64), int64(math.MinInt64)
+		for _, v := range g.views {
+			for _, x := range v.values[c.feature][v.from:v.to] {
+				low, high = min(low, int64(x)), max(high, int64(x))
+			}
+		}
 		p.min, p.max = binary.LittleEndian.AppendUint64(nil, uint64(low)), binary.LittleEndian.AppendUint64(nil, uint64(high))
 	}
 	return e.chunk(g, c, p)
 }
 
-// dictionaryOf encodes words by a dictionary; not ok where they are too
-// different.
-func (e *columnEncoder) dictionaryOf(words []uint64) (_ chunk, ok bool) {
+// word is a value's eight bytes in the file.
+func word(x float64, count bool) uint64 {
+	if count {
+		return uint64(int64(x))
+	}
+	return math.Float64bits(x)
+}
+
+// dictionaryOf encodes a feature by a dictionary; not ok where its values are
+// too different.
+func (e *columnEncoder) dictionaryOf(g *rowGroup, feature int, count bool) (_ chunk, ok bool) {
 	e.dict.reset()
-	e.index = slices.Grow(e.index[:0], len(words))
+	e.index = slices.Grow(e.index[:0], g.rows)[:g.rows]
+	at := 0
 	n, last := int32(-1), uint64(0)
-	for i, w := range words {
-		if n < 0 || w != last { // many columns repeat one value
-			if n, _ = e.dict.put(w); n < 0 || i < 8<<10 && e.dict.n > 3<<10 {
-				return chunk{}, false
+	for _, v := range g.views {
+		values := v.values[feature][v.from:v.to]
+		index := e.index[at : at+len(values)]
+		for i, x := range values {
+			if w := math.Float64bits(x); n < 0 || w != last { // many columns repeat one value
+				if n, _ = e.dict.put(word(x, count)); n < 0 || at+i < pageRows && e.dict.n > pageRows*3/8 {
+					return chunk{}, false
+				}
+				last = w
 			}
-			last = w
+			index[i] = n
 		}
-		e.index = append(e.index, n)
+		at += len(values)
 	}
 	dictionary := make([]byte, 0, 8*e.dict.n)
 	for _, w := range e.dict.words[:e.dict.n] {

@@ -34,7 +34,7 @@ func scanAddresses(ctx context.Context, cancel context.CancelCauseFunc, path str
 	var wg sync.WaitGroup
 	for n := range max(1, goroutines) {
 		wg.Go(func() {
-			own := &Reader{r: r.r, name: r.name, head: r.head, end: r.end}
+			own := &Reader{r: r.r, name: r.name, head: r.head, end: r.end, addresses: true}
 			for i := range work {
 				own.Seek(i, i+1)
 				for ctx.Err() == nil {

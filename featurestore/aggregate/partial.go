@@ -205,6 +205,8 @@ type Reader struct {
 	buf     []byte
 	d       decoder
 	rec     Record
+
+	addresses bool // of each record nothing else is wanted
 }
 
 // NewReader opens a partial of size bytes; name stands in errors. It reads the
@@ -307,7 +309,11 @@ func (p *Reader) Next() (*Record, error) {
 		}
 	}
 	p.rec.Window = p.window
-	if err := p.d.record(&p.rec); err != nil {
+	read := p.d.record
+	if p.addresses {
+		read = p.d.skip
+	}
+	if err := read(&p.rec); err != nil {
 		return nil, p.corrupt("window %d: %v", p.window, err)
 	}
 	if p.rec.IP.Compare(p.lastIP) <= 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -339,6 +340,64 @@ func (d *decoder) record(r *Record) error {
 		}
 	}
 	if d.bad || requests != r.Requests || !r.plausible() {
+		return errRecord
+	}
+	return nil
+}
+
+// skip goes past a record, of which it reads the address alone.
+func (d *decoder) skip(r *Record) error {
+	if d.format < 3 {
+		return d.oldRecord(r)
+	}
+	if len(d.b) == 0 || d.b[0] > recordFlags {
+		return errRecord
+	}
+	flags := d.b[0]
+	n := 4
+	if flags&recordIPv6 != 0 {
+		n = 16
+	}
+	if !d.address(r, d.b[1:], n) {
+		return errRecord
+	}
+	numbers := func(n uint64) {
+		for ; n > 0 && !d.bad; n-- {
+			d.uvarint()
+		}
+	}
+	past := func(n uint64) {
+		if n > uint64(len(d.b)) {
+			d.bad = true
+			return
+		}
+		d.b = d.b[n:]
+	}
+	numbers(1)
+	if flags&recordPartly != 0 {
+		numbers(uint64(bits.OnesCount16(d.uint16())))
+	}
+	codes := uint32(d.uint16())
+	if flags&recordBehaviour != 0 {
+		codes |= uint32(d.uint16()) << 16
+	}
+	some := codes >> 1 &^ codes & 0x55555555 // partSome
+	numbers(uint64(bits.OnesCount32(some)) + 3 + uint64(flags&recordWide/recordWide))
+	past(8 * min(d.uvarint(), math.MaxInt32))
+	past(8 * min(d.uvarint(), math.MaxInt32))
+	if flags&recordHours != 0 {
+		numbers(2 * min(d.uvarint(), math.MaxInt32))
+	}
+	if flags&recordBehaviour != 0 {
+		for n := d.uvarint(); n > 0 && !d.bad; n-- {
+			past(8)
+			numbers(1)
+		}
+	}
+	if flags&recordMoments != 0 {
+		numbers(d.uvarint())
+	}
+	if d.bad {
 		return errRecord
 	}
 	return nil

@@ -227,9 +227,9 @@ func TestCompareChild(t *testing.T) {
 	c := config(part[0])
 	c.Threads = min(2, runtime.GOMAXPROCS(0))
 	if part[2] != "month" {
-		c.Windows, c.Twelve = hourly(t), part[2] == "hours, twelve columns"
-		if part[2] == allColumns {
-			withFurther(t, &c, filepath.Dir(part[0]))
+		c.Windows, c.Twelve = hourly(t), strings.HasPrefix(part[2], "hours, twelve columns")
+		if part[2] == allColumns || strings.HasSuffix(part[2], "labelled") {
+			withFurther(t, &c, filepath.Dir(part[0]), part[2] != allColumns)
 		}
 	} else {
 		c.Web = webrequest.DefaultOptions(webrequest.Site)

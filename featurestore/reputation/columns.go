@@ -59,10 +59,14 @@ func (s *SpurFeeds) EnrichColumns() []string { return columns.SpurGroup.Names() 
 // start about ip. Where nothing was everything is NaN; where Spur did not know
 // the address all but spur_known are.
 func (s *SpurFeeds) Enrich(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
+	e, known := s.Before(ip, start)
+	return appendSpur(dst, e, known)
+}
+
+func appendSpur(dst []float64, e *Spur, known bool) []float64 {
 	from := len(dst)
 	dst = append(dst, missing[:columns.NumSpur]...)
 	v := dst[from:]
-	e, known := s.Before(ip, start)
 	if !known {
 		return dst
 	}

@@ -33,7 +33,9 @@ type Drop struct {
 // concurrent use.
 type Drops struct {
 	records []Drop
-	times   []int64 // of all records, ascending
+	v4      []uint32 // addresses in records, ascending
+	of4     []int32  // where each one's records begin; behind them, where the last one's end
+	times   []int64  // of all records, ascending
 	stats   []FileStats
 	first   int64 // Unix seconds of the earliest record
 	last    int64
@@ -63,9 +65,19 @@ func OpenDrops(ctx context.Context, files []string) (*Drops, error) {
 	slices.SortFunc(d.records, compareDrops)
 	d.records = slices.Clip(slices.Compact(d.records))
 	d.times = make([]int64, len(d.records))
+	four := 0 // IPv4 comes first
 	for i := range d.records {
-		d.times[i] = d.records[i].Time
+		r := &d.records[i]
+		d.times[i] = r.Time
+		if !r.IP.Is4() {
+			continue
+		}
+		four = i + 1
+		if n := len(d.v4); n == 0 || d.v4[n-1] != key4(r.IP) {
+			d.v4, d.of4 = append(d.v4, key4(r.IP)), append(d.of4, int32(i))
+		}
 	}
+	d.of4 = append(d.of4, int32(four))
 	slices.Sort(d.times)
 	d.first, d.last = d.times[0], d.times[len(d.times)-1]
 	return d, nil

@@ -48,7 +48,7 @@ type SpurOptions struct {
 // SpurFeeds are feeds by date, and records of single addresses. They are
 // immutable and safe for concurrent use.
 type SpurFeeds struct {
-	feeds   []spurFeed // by date
+	feeds   []*spurFeed // by date, of one day in reverse order of names
 	records map[netip.Addr][]spurRecord
 	stats   []FileStats
 }
@@ -62,8 +62,10 @@ type spurRecord struct {
 type spurFeed struct {
 	dated bool
 	lines int
-	known int64 // Unix seconds from which the feed was at hand: its day's end
-	byIP  map[netip.Addr]*Spur
+	known int64                // Unix seconds from which the feed was at hand: its day's end
+	byIP  map[netip.Addr]*Spur // once read, of IPv6 alone
+	v4    []uint32             // ascending
+	of4   []*Spur              // parallel to v4
 	byNet map[netip.Prefix]*Spur
 	bits  []int // lengths of the prefixes in byNet, longest first
 }
@@ -114,7 +116,8 @@ func OpenSpur(ctx context.Context, files []string, o SpurOptions) (*SpurFeeds, e
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(s.feeds, func(a, b spurFeed) int { return cmp.Compare(a.known, b.known) })
+	slices.Reverse(s.feeds)
+	slices.SortStableFunc(s.feeds, func(a, b *spurFeed) int { return cmp.Compare(a.known, b.known) })
 	for _, rs := range s.records {
 		slices.SortStableFunc(rs, func(a, b spurRecord) int { return cmp.Compare(a.known, b.known) })
 	}
@@ -193,8 +196,9 @@ func (s *SpurFeeds) read(ctx context.Context, name string, o *SpurOptions) error
 		}
 	}
 	slices.SortFunc(f.bits, func(a, b int) int { return b - a })
+	f.sort()
 	if f.lines > 0 {
-		s.feeds = append(s.feeds, f)
+		s.feeds = append(s.feeds, &f)
 	}
 	s.stats = append(s.stats, st)
 	return nil
@@ -308,26 +312,69 @@ func (s *SpurFeeds) Before(ip netip.Addr, before time.Time) (entry *Spur, known 
 	if before.Nanosecond() > 0 {
 		t++
 	}
-	n, _ := slices.BinarySearchFunc(s.feeds, t, func(f spurFeed, t int64) int { return cmp.Compare(f.known, t) })
+	feeds := s.latest(before)
 	rs := s.records[ip]
 	if k, _ := slices.BinarySearchFunc(rs, t, func(r spurRecord, t int64) int { return cmp.Compare(r.known, t) }); k > 0 {
-		if r := rs[k-1]; n == 0 || r.known >= s.feeds[n-1].known {
+		if r := rs[k-1]; len(feeds) == 0 || r.known >= feeds[0].known {
 			return r.entry, true
 		}
 	}
-	// Feeds of one day complete each other: IPv4 and IPv6 come apart.
-	for i := n - 1; i >= 0 && s.feeds[i].known == s.feeds[n-1].known; i-- {
-		if e := s.feeds[i].find(ip); e != nil {
+	for _, f := range feeds {
+		if e := f.find(ip); e != nil {
 			return e, true
 		}
 	}
-	return nil, n > 0
+	return nil, len(feeds) > 0
+}
+
+// latest are the feeds of the last day that was at hand strictly before an
+// instant, in the order in which they are asked. Feeds of one day complete each
+// other: IPv4 and IPv6 come apart.
+func (s *SpurFeeds) latest(before time.Time) []*spurFeed {
+	t := before.Unix()
+	if before.Nanosecond() > 0 {
+		t++
+	}
+	n, _ := slices.BinarySearchFunc(s.feeds, t, func(f *spurFeed, t int64) int { return cmp.Compare(f.known, t) })
+	from := n
+	for from > 0 && s.feeds[from-1].known == s.feeds[n-1].known {
+		from--
+	}
+	return s.feeds[from:n]
+}
+
+// sort moves IPv4 addresses from the map into lists.
+func (f *spurFeed) sort() {
+	for ip := range f.byIP {
+		if ip.Is4() {
+			f.v4 = append(f.v4, key4(ip))
+		}
+	}
+	slices.Sort(f.v4)
+	f.of4 = make([]*Spur, len(f.v4))
+	for i, key := range f.v4 {
+		ip := netip.AddrFrom4([4]byte{byte(key >> 24), byte(key >> 16), byte(key >> 8), byte(key)})
+		f.of4[i] = f.byIP[ip]
+		delete(f.byIP, ip)
+	}
+	six := make(map[netip.Addr]*Spur, len(f.byIP))
+	maps.Copy(six, f.byIP)
+	f.byIP = six
 }
 
 func (f *spurFeed) find(ip netip.Addr) *Spur {
-	if e := f.byIP[ip]; e != nil {
+	if ip.Is4() {
+		if i, ok := slices.BinarySearch(f.v4, key4(ip)); ok {
+			return f.of4[i]
+		}
+	} else if e := f.byIP[ip]; e != nil {
 		return e
 	}
+	return f.network(ip)
+}
+
+// network is the entry of the longest network around ip.
+func (f *spurFeed) network(ip netip.Addr) *Spur {
 	for _, bits := range f.bits {
 		if p, err := ip.Prefix(bits); err == nil {
 			if e := f.byNet[p]; e != nil {

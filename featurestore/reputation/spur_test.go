@@ -89,7 +89,7 @@ func FuzzSpur(f *testing.F) {
 	f.Add([]byte(`{"fetched_at":"2024-08-10T12:00:00Z","body":{"ip":"5.6.7.8"}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		feed := spurFeed{dated: true, byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
-		s := SpurFeeds{feeds: []spurFeed{feed}}
+		s := SpurFeeds{feeds: []*spurFeed{&feed}}
 		_, reason := s.line(line, &feed, &SpurOptions{}, func(int64) {})
 		if n := len(feed.byIP) + len(feed.byNet) + len(s.records); (reason == "") != (n == 1) {
 			t.Fatalf("%q: %d kept", reason, n)

@@ -10,19 +10,17 @@ import (
 // Rows come window by window, addresses ascending, and so do lists: what is
 // known of a row lies a few steps behind what was known of the one before.
 
-// gallop is the first of the indexes from from on, up to n, for which below is
-// false; below must be true of none behind one for which it is false.
-func gallop(from, n int, below func(i int) bool) int {
-	step := 1
-	lo := from
-	for lo < n && below(lo) {
+// gallop is the first index from from on whose key is not below key.
+func gallop(keys []uint32, from int, key uint32) int {
+	step, lo := 1, from
+	for lo < len(keys) && keys[lo] < key {
 		from = lo + 1
 		lo += step
 		step *= 2
 	}
-	hi := min(lo, n)
+	hi := min(lo, len(keys))
 	for from < hi {
-		if mid := int(uint(from+hi) >> 1); below(mid) {
+		if mid := int(uint(from+hi) >> 1); keys[mid] < key {
 			from = mid + 1
 		} else {
 			hi = mid
@@ -123,7 +121,7 @@ func (w *earlierWalk) enter(prefix uint32) {
 		if back {
 			p.to = 0
 		}
-		p.from = gallop(p.to, len(p.v4), func(i int) bool { return p.v4[i] < prefix })
+		p.from = gallop(p.v4, p.to, prefix)
 		for p.to = p.from; p.to < len(p.v4) && p.v4[p.to]&^0xff == prefix; p.to++ {
 			if maskAt(p.mask4, p.to)&p.known != 0 {
 				o := byte(p.v4[p.to])
@@ -135,21 +133,68 @@ func (w *earlierWalk) enter(prefix uint32) {
 
 // Walk is Enrich for rows in their order.
 func (d *Drops) Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64 {
-	var last netip.Addr
 	var begun, ended time.Time
 	at, inside := 0, false
 	return func(dst []float64, ip netip.Addr, start, end time.Time) []float64 {
-		if !start.Equal(begun) || !end.Equal(ended) {
+		if begun != start || ended != end {
 			begun, ended, at, inside = start, end, 0, d.any(start, end)
-		} else if ip.Less(last) {
+		}
+		if !ip.Is4() {
+			return d.enrich(dst, d.Of(ip), inside, start, end)
+		}
+		key := key4(ip)
+		if at == len(d.v4) || at > 0 && d.v4[at-1] >= key {
 			at = 0
 		}
-		last = ip
-		at = gallop(at, len(d.records), func(i int) bool { return d.records[i].IP.Less(ip) })
-		to := at
-		for to < len(d.records) && d.records[to].IP == ip {
-			to++
+		var rs []Drop
+		if at = gallop(d.v4, at, key); at < len(d.v4) && d.v4[at] == key {
+			rs = d.records[d.of4[at]:d.of4[at+1]]
 		}
-		return d.enrich(dst, d.records[at:to], inside, start, end)
+		return d.enrich(dst, rs, inside, start, end)
+	}
+}
+
+// Walk is Enrich for rows in their order.
+func (s *SpurFeeds) Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64 {
+	if len(s.records) > 0 {
+		return s.Enrich
+	}
+	type reading struct {
+		*spurFeed
+		at int
+	}
+	var begun time.Time
+	var feeds []reading // at hand before begun, of the latest day
+	known := false
+	return func(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
+		if begun != start || start.IsZero() {
+			begun, feeds = start, feeds[:0]
+			for _, f := range s.latest(start) {
+				feeds = append(feeds, reading{f, 0})
+			}
+			known = len(feeds) > 0
+		}
+		for i := range feeds {
+			f := &feeds[i]
+			if !ip.Is4() {
+				if e := f.find(ip); e != nil {
+					return appendSpur(dst, e, true)
+				}
+				continue
+			}
+			key := key4(ip)
+			if f.at == len(f.v4) || f.at > 0 && f.v4[f.at-1] >= key {
+				f.at = 0
+			}
+			if f.at = gallop(f.v4, f.at, key); f.at < len(f.v4) && f.v4[f.at] == key {
+				return appendSpur(dst, f.of4[f.at], true)
+			}
+			if len(f.bits) > 0 {
+				if e := f.network(ip); e != nil {
+					return appendSpur(dst, e, true)
+				}
+			}
+		}
+		return appendSpur(dst, nil, known)
 	}
 }
