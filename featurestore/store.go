@@ -39,6 +39,7 @@ type Store struct {
 	readOnly  bool
 	world     string
 	lock      *os.File
+	made      []string // folders that there were not before it was opened
 
 	writing sync.Mutex // one change at a time
 	mu      sync.Mutex // guards manifest
@@ -62,15 +63,6 @@ func Open(home string, o OpenOptions) (*Store, error) {
 			return nil, fault.Field(fault.NotFound, "dir", "there is no store in %s; build one from logs first", home)
 		}
 		return s, s.adopt(m)
-	}
-	for _, d := range []string{s.dir, s.path("partials"), s.path("months"), s.path("rejects")} {
-		mode := fs.FileMode(0o750)
-		if filepath.Base(d) == "rejects" {
-			mode = 0o700
-		}
-		if err := os.MkdirAll(d, mode); err != nil {
-			return nil, DiskError("the store in "+home, err)
-		}
 	}
 	if err := s.acquire(o); err != nil {
 		return nil, err
@@ -106,12 +98,67 @@ func (s *Store) adopt(m *Manifest) error {
 	return nil
 }
 
-// acquire takes the lock, waiting as long as asked.
-func (s *Store) acquire(o OpenOptions) error {
-	f, err := os.OpenFile(s.path("lock"), os.O_RDWR|os.O_CREATE, 0o640)
-	if err != nil {
-		return DiskError("the store's lock", err)
+// makeFolders makes the store's folders, and remembers which there were not.
+func (s *Store) makeFolders() error {
+	for _, d := range []string{s.home, s.dir, s.path("partials"), s.path("months"), s.path("rejects")} {
+		mode := fs.FileMode(0o750)
+		if filepath.Base(d) == "rejects" {
+			mode = 0o700
+		}
+		if _, err := os.Lstat(d); errors.Is(err, fs.ErrNotExist) && !slices.Contains(s.made, d) {
+			s.made = append(s.made, d)
+		}
+		if err := os.MkdirAll(d, mode); err != nil {
+			return DiskError("the store in "+s.home, err)
+		}
 	}
+	return nil
+}
+
+// acquire takes the lock, waiting as long as asked. A run that wrote nothing
+// takes the store it began away again: then that is the wrong lock.
+func (s *Store) acquire(o OpenOptions) error {
+	for try := 0; ; try++ {
+		err := s.makeFolders()
+		if errors.Is(err, fs.ErrNotExist) && try < 100 {
+			continue // taken away while they were made
+		} else if err != nil {
+			return err
+		}
+		f, err := os.OpenFile(s.path("lock"), os.O_RDWR|os.O_CREATE, 0o640)
+		if errors.Is(err, fs.ErrNotExist) && try < 100 {
+			continue
+		} else if err != nil {
+			return DiskError("the store's lock", err)
+		}
+		if err := s.wait(f, o); err != nil {
+			f.Close()
+			return err
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return DiskError("the store's lock", err)
+		}
+		if there, err := os.Stat(s.path("lock")); err != nil || !os.SameFile(mine, there) {
+			f.Close()
+			continue
+		}
+		if err := s.makeFolders(); err != nil { // some may have gone since
+			f.Close()
+			return err
+		}
+		s.lock = f
+		// Who holds it is only told to people; a failure to note it stops nothing.
+		if f.Truncate(0) == nil {
+			fmt.Fprintf(f, "%d\n", os.Getpid())
+		}
+		return nil
+	}
+}
+
+// wait waits for the lock of a file.
+func (s *Store) wait(f *os.File, o OpenOptions) error {
 	var done <-chan struct{}
 	if o.Context != nil {
 		done = o.Context.Done()
@@ -120,17 +167,15 @@ func (s *Store) acquire(o OpenOptions) error {
 	for {
 		held, err := tryLock(f)
 		if err != nil {
-			f.Close()
 			return DiskError("the store's lock", err)
 		}
 		if !held {
-			break
+			return nil
 		}
 		left := time.Until(deadline)
 		if left <= 0 {
 			who := make([]byte, 64)
 			n, _ := f.ReadAt(who, 0)
-			f.Close()
 			holder := "another run"
 			if pid := strings.TrimSpace(string(who[:n])); pid != "" {
 				holder += " (process " + pid + ")"
@@ -139,27 +184,44 @@ func (s *Store) acquire(o OpenOptions) error {
 		}
 		select {
 		case <-done:
-			f.Close()
 			return fault.As(fault.Interrupted, o.Context.Err())
 		case <-time.After(min(left, 100*time.Millisecond)):
 		}
 	}
-	s.lock = f
-	// Who holds it is only told to people; a failure to note it stops nothing.
-	if f.Truncate(0) == nil {
-		fmt.Fprintf(f, "%d\n", os.Getpid())
-	}
-	return nil
 }
 
-// Close lets go of the lock. The Store must not be used afterwards.
+// Close lets go of the lock. A store that was begun and not written is taken
+// away. The Store must not be used afterwards.
 func (s *Store) Close() error {
 	if s.lock == nil {
 		return nil
 	}
 	f := s.lock
 	s.lock = nil
+	s.takeAway()
 	return errors.Join(unlock(f), f.Close())
+}
+
+// takeAway removes the store's folder, and the home, where this Store made it
+// and wrote no manifest. Folders that hold anything stay. The lock is held.
+func (s *Store) takeAway() {
+	if s.man == nil || s.man.content != "" || !slices.Contains(s.made, s.dir) {
+		return
+	}
+	if s.tidy(s.man) != nil {
+		return
+	}
+	for _, d := range []string{"partials", "months", "rejects"} {
+		if os.Remove(s.path(d)) != nil {
+			return
+		}
+	}
+	if entries, err := os.ReadDir(s.dir); err != nil || len(entries) != 1 {
+		return // something besides the lock
+	}
+	if os.Remove(s.path("lock")) == nil && os.Remove(s.dir) == nil && slices.Contains(s.made, s.home) {
+		os.Remove(s.home)
+	}
 }
 
 func (s *Store) path(elem ...string) string {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sluice/featurestore"
@@ -47,6 +48,18 @@ func TestOldStores(t *testing.T) {
 				t.Fatal(err)
 			}
 			twelve("as it was", r, a, b)
+			// Only one of them counted agents' addresses beyond 64.
+			outdated := func(s *featurestore.Store) bool {
+				for _, m := range s.Manifest().Months {
+					if strings.Contains(strings.Join(m.Notes, "\n"), "user_agent_ip_count") {
+						return true
+					}
+				}
+				return false
+			}
+			if got, want := outdated(r), filepath.Base(home) == "2-behaviour"; got != want {
+				t.Errorf("noted as outdated: %v, want %v", got, want)
+			}
 			s := open(t, old)
 			build(t, s, config(c))
 			twelve("with a further file", s, a, b, c)

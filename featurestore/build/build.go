@@ -18,7 +18,8 @@ import (
 	"sluice/featurestore/row"
 )
 
-// Build reads log files into the store's months. On any error, and when ctx is
+// Build reads log files into the store's months. Files without a row do not
+// begin a store: an empty one stays empty. On any error, and when ctx is
 // done, the store stays as it was. Errors: NotFound (a file), Invalid,
 // Conflict (a month would mix rows read with different options), Corrupt,
 // Exhausted, Interrupted.
@@ -91,6 +92,9 @@ func (b *builder) build(ctx context.Context) error {
 	if len(change.Files) == 0 && len(change.Sources) == 0 && (b.Later || len(b.store.Pending()) == 0) {
 		b.result.Pending = b.store.Pending()
 		return nil
+	}
+	if len(man.Sources)+len(man.Months) == 0 && !slices.ContainsFunc(change.Sources, func(src featurestore.Source) bool { return len(src.Windows) > 0 }) {
+		return nil // nothing to begin a store with
 	}
 	for _, f := range change.Files {
 		for _, old := range man.Files {

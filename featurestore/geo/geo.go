@@ -88,11 +88,11 @@ func (d *Databases) open(ctx context.Context, path string) error {
 	}
 	db, err := maxminddb.Open(path)
 	if err != nil {
-		return fault.Field(fault.Invalid, "mmdb", "--mmdb %s: %v; want a MaxMind DB file with countries or autonomous systems", name, err)
+		return fault.Field(fault.Invalid, "mmdb", "--mmdb %s: %v; want a MaxMind DB file with countries or autonomous systems", path, err)
 	}
 	if !places(db) {
 		db.Close()
-		return fault.Field(fault.Invalid, "mmdb", "--mmdb %s: a database of %q tells neither countries nor autonomous systems, by its first records", name, db.Metadata.DatabaseType)
+		return fault.Field(fault.Invalid, "mmdb", "--mmdb %s: a database of %q tells neither countries nor autonomous systems, by its first records", path, db.Metadata.DatabaseType)
 	}
 	d.all = append(d.all, database{Info{name, db.Metadata.DatabaseType, db.Metadata.BuildTime().UTC(), sum}, db})
 	return nil

@@ -57,13 +57,13 @@ func Open(ctx context.Context, files []string) (*Crawlers, error) {
 			return nil, fault.Field(fault.Invalid, "crawler-ranges", "--crawler-ranges: %w", err)
 		}
 		sum := sha256.New()
-		r, err := Parse(io.TeeReader(f, sum), name, strings.TrimSuffix(name, filepath.Ext(name)))
+		r, err := Parse(io.TeeReader(f, sum), path, strings.TrimSuffix(name, filepath.Ext(name)))
 		f.Close()
 		if err != nil {
 			return nil, err
 		}
 		if len(r.Prefixes) == 0 {
-			return nil, fault.Field(fault.Invalid, name, "%s: no prefix in it", name)
+			return nil, fault.Field(fault.Invalid, path, "%s: no prefix in it", path)
 		}
 		fmt.Fprintf(h, "%x\n", sum.Sum(nil))
 		for _, p := range r.Prefixes {

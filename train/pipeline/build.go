@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +98,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 			return err
 		}
 		if len(st.Months()) == 0 && len(res.Pending) == 0 {
-			return fault.Field(fault.Invalid, "logs", "no request was found in %s (%d lines): nothing to learn from", strings.Join(baseNames(c.Logs), ", "), res.Lines)
+			return fault.Field(fault.Invalid, "logs", "no request was found in %s (%d lines): nothing to learn from", strings.Join(fewNames(c.Logs), ", "), res.Lines)
 		}
 		for _, m := range res.Months {
 			changed[m] = true
@@ -227,15 +226,15 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// baseNames names files for a message, a few of them.
-func baseNames(files []string) []string {
+// fewNames names files for a message as they were given, a few of them.
+func fewNames(files []string) []string {
 	const most = 3
 	var out []string
 	for i, f := range files {
 		if i == most {
 			return append(out, fmt.Sprintf("%d more", len(files)-most))
 		}
-		out = append(out, filepath.Base(f))
+		out = append(out, f)
 	}
 	return out
 }

@@ -191,7 +191,7 @@ func (c Config) checkMonths(st *featurestore.Store, lists *reputation.Set, seen 
 		labelled[m] = true
 	}
 	if seen.whole && len(have) == 0 && len(c.Logs) > 0 {
-		return nil, fault.Field(fault.Invalid, "logs", "no request was found in %s: nothing to learn from", strings.Join(baseNames(c.Logs), ", "))
+		return nil, fault.Field(fault.Invalid, "logs", "no request was found in %s: nothing to learn from", strings.Join(fewNames(c.Logs), ", "))
 	}
 	if !seen.whole {
 		for _, m := range slices.Concat(spoken, c.Train, c.Test) {

@@ -129,7 +129,7 @@ func detectedWindows(st *featurestore.Store, c *Config, found attack.Found, sink
 		}
 	}
 	if len(windows) == 0 {
-		return nil, fault.Field(fault.Invalid, "attacks", "no attack stands out in %s; say --attacks none to take each month as one window", strings.Join(baseNames(c.Logs), ", "))
+		return nil, fault.Field(fault.Invalid, "attacks", "no attack stands out in %s; say --attacks none to take each month as one window", strings.Join(fewNames(c.Logs), ", "))
 	}
 	if kept > 0 {
 		sink(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%d windows of logs that were not given stay as they are, %d are new; what is usual was learnt from the logs given alone", kept, len(windows)-kept)}})
