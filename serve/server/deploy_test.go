@@ -205,3 +205,16 @@ func TestUnit(t *testing.T) {
 		t.Errorf("%s\n%s", m[0], out)
 	}
 }
+
+// What lies in deploy is tried with the programs that read it: those that are
+// there.
+func TestDeployForReal(t *testing.T) {
+	if os.Getenv("SLUICE_LONG") == "" {
+		t.Skip("set SLUICE_LONG=1 to build and run the container and to try manifests and rules: minutes")
+	}
+	out, err := exec.Command("../deploy/check.sh").CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
+	}
+}
