@@ -53,41 +53,44 @@ container() {
   local run=(podman "${store[@]}" --cgroup-manager cgroupfs run -d --pull never --runtime crun --cgroups disabled --network host
     --read-only --cap-drop all --security-opt no-new-privileges -v "$base/home:/home/sluice:ro" -v "$base/etc:/etc/sluice:ro"
     localhost/sluice-serve --config /etc/sluice/serve.yaml)
-  local id pid how
+  local id pid="" how code=0 n live=""
   if id=$("${run[@]}" 2>"$tmp/podman"); then
-    pid=$(podman "${store[@]}" inspect --format '{{.State.Pid}}' "$id") how=podman
+    how=podman pid=$(podman "${store[@]}" inspect --format '{{.State.Pid}}' "$id")
   else
-    # No containers within this one: the image's files, mounted read-only, by hand.
-    need container unshare setpriv mount || return 0
-    how="unshare, for podman says: $(tail -1 "$tmp/podman")"
-    local name root
-    name=$(buildah "${store[@]}" from --pull-never localhost/sluice-serve)
-    root=$(buildah "${store[@]}" mount "$name")
+    # No containers within this one: the image's files, read-only, by hand.
+    need container unshare setpriv chroot pgrep || return 0
+    how="chroot, for podman says: $(tail -1 "$tmp/podman")"
+    local root
+    root=$(buildah "${store[@]}" mount "$(buildah "${store[@]}" from --pull-never localhost/sluice-serve)")
     mkdir -p "$root/home/sluice" "$root/etc/sluice"
     unshare --mount --pid --fork --kill-child bash -c '
       mount --make-rprivate / && mount --bind "$1" "$1" && mount --bind "$2/home" "$1/home/sluice" && mount --bind "$2/etc" "$1/etc/sluice" &&
       mount -o remount,bind,ro "$1" && mount -o remount,bind,ro "$1/home/sluice" && mount -o remount,bind,ro "$1/etc/sluice" &&
-      exec setpriv --reuid 65532 --regid 65532 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs \
-        chroot --userspec=65532:65532 "$1" /sluice-serve --config /etc/sluice/serve.yaml' sh "$root" "$base" >"$tmp/served" 2>&1 &
-    pid=$!
+      exec setpriv --no-new-privs chroot --userspec=65532:65532 --groups= "$1" /sluice-serve --config /etc/sluice/serve.yaml' \
+      sh "$root" "$base" >"$tmp/served" 2>&1 &
+    id=$!
   fi
-  local n live=""
-  for n in $(seq 100); do
+  for n in $(seq 200); do
     live=$(curl -s http://127.0.0.1:18443/healthz || true)
     [ -n "$live" ] && break
     sleep 0.1
   done
-  if [ "$how" = podman ]; then
-    say container "effective capabilities $(awk '/CapEff/ {print $2}' "/proc/$pid/status"), user $(awk '/^Uid/ {print $2}' "/proc/$pid/status"), root $(awk '$5 == "/" {print $6}' "/proc/$pid/mountinfo" | cut -d, -f1)"
-    podman "${store[@]}" stop -t 25 "$id" >/dev/null
-    local code
-    code=$(podman "${store[@]}" inspect --format '{{.State.ExitCode}}' "$id")
-    [ "$code" = 0 ] || { say container "ended with $code"; podman "${store[@]}" logs "$id"; return 1; }
-  else
-    kill "$pid" 2>/dev/null || true
-  fi
   [ -n "$live" ] || { say container "does not answer ($how)"; cat "$tmp/served" 2>/dev/null; return 1; }
-  say container "answers without root and without a writable file ($how)"
+  [ -n "$pid" ] || pid=$(pgrep -P "$id")
+  local user caps news writable
+  user=$(awk '/^Uid:/ {print $2}' "/proc/$pid/status") caps=$(awk '/^CapEff:/ {print $2}' "/proc/$pid/status") news=$(awk '/^NoNewPrivs:/ {print $2}' "/proc/$pid/status")
+  # Of what it sees nothing may be writable but the kernel's own and what podman
+  # gives in memory.
+  writable=$(awk '$6 ~ /^rw/ && $5 !~ "^/(proc|sys|dev|run|tmp|var/tmp)(/|$)" {print $5}' "/proc/$pid/mountinfo" | sort -u | tr '\n' ' ')
+  if [ "$how" = podman ]; then
+    podman "${store[@]}" stop -t 25 "$id" >/dev/null
+    code=$(podman "${store[@]}" inspect --format '{{.State.ExitCode}}' "$id")
+  else
+    kill -TERM "$pid"
+    wait "$id" || code=$?
+  fi
+  say container "answers as user $user, capabilities $caps, no new privileges $news, writable: ${writable:-nothing}; ended with $code ($how)"
+  [ "$user" = 65532 ] && [ "$caps" = 0000000000000000 ] && [ "$news" = 1 ] && [ -z "$writable" ] && [ "$code" = 0 ]
 }
 
 kubernetes() {
