@@ -33,7 +33,7 @@ func (r *Result) Document() *page.Document {
 
 // Summary is told at the end.
 func (r *Result) Summary() []string {
-	return []string{fmt.Sprintf("%s records of %s in %s requests; %s", words.Count(r.Drops.Records), words.Plural(int64(r.Drops.Addresses), "address", "addresses"), words.Count(r.Input.Requests), r.Reversal.plain())}
+	return []string{fmt.Sprintf("%s records of %s in %s requests. %s", words.Count(r.Drops.Records), words.Plural(int64(r.Drops.Addresses), "address", "addresses"), words.Count(r.Input.Requests), r.Reversal.plain())}
 }
 
 // plain is the text without its stress.
