@@ -28,6 +28,8 @@ type Feed struct {
 	Rows  int
 	Age   time.Duration
 	Model string // that scored it
+	// Expired is when the last of its scores ran out; the zero time: not yet.
+	Expired time.Time
 }
 
 // Verdict is what holds for an address.
@@ -214,6 +216,7 @@ var templates = template.Must(template.New("page").Funcs(template.FuncMap{
 	"instant": instant,
 	"age":     age,
 	"tone":    tone,
+	"broken":  broken,
 	"bar":     bar,
 	"both":    both,
 	"hours":   hours,

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"html/template"
 	"math"
 	"strconv"
 	"strings"
@@ -82,4 +83,10 @@ func tone(v Verdict) string {
 		return "good"
 	}
 	return "note"
+}
+
+// broken is text with names of columns in it that a narrow window may break
+// after an underscore, rather than anywhere.
+func broken(text string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "_", "_<wbr>"))
 }

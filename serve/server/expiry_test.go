@@ -256,3 +256,17 @@ func TestExpiredAuto(t *testing.T) {
 		}
 	}
 }
+
+// The page says so too, of a feed and of an address.
+func TestExpiredPage(t *testing.T) {
+	s := start(t, []feed.Line{expiring("192.0.2.9", -time.Hour)}, refuse)
+	for path, want := range map[string]string{"/": "a newer feed is due", "/page/top": "a newer feed is due", "/?q=192.0.2.9": "The score has run out"} {
+		if _, body := s.view(t, path); !strings.Contains(body, want) {
+			t.Errorf("%s: no %q in %s", path, want, body)
+		}
+	}
+	live := start(t, []feed.Line{expiring("192.0.2.9", time.Hour)}, refuse)
+	if _, body := live.view(t, "/"); strings.Contains(body, "a newer feed is due") {
+		t.Error("a live feed is said to have run out")
+	}
+}

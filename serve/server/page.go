@@ -89,6 +89,8 @@ func (v *viewer) fail(w http.ResponseWriter, r *http.Request, err error) {
 		m.Title = "This token may not see the page"
 	case code == http.StatusTooManyRequests:
 		m.Title = "Too much at once"
+	case isExpired(err):
+		m.Title, m.Hint = "The score has run out", "What it said should no longer be used; a newer feed is due."
 	case code == http.StatusServiceUnavailable:
 		m.Title, m.Hint = "Not yet", "A feed is loaded as soon as there is one."
 	case code == http.StatusBadRequest:
@@ -154,6 +156,9 @@ func (v *viewer) frame(title string) page.Frame {
 	f := page.Frame{Title: title, Masked: v.masked && !v.blind}
 	if l, err := v.s.feeds.acquire(); err == nil && !v.blind {
 		f.Feed = &page.Feed{Date: string(l.Date()), Rows: l.Len(), Age: time.Since(l.desc.GeneratedAt), Model: l.desc.ModelVersion}
+		if !l.expiresAt.IsZero() && !time.Now().Before(l.expiresAt) {
+			f.Feed.Expired = l.expiresAt
+		}
 		l.release()
 	}
 	return f
