@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -23,6 +24,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	pb "sluice/proto/sluice/v1"
+	"sluice/serve/feed"
 )
 
 const (
@@ -341,3 +343,43 @@ func insecureConn(t testing.TB, addr string, o ...grpc.DialOption) *grpc.ClientC
 }
 
 var streamBoth = grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
+
+// A whole feed in the place of the one that latest.json speaks of is refused,
+// though nothing of it is damaged.
+func TestAnExchangedFeedDoesNotServe(t *testing.T) {
+	warnings := make(chan string, 8)
+	s := start(t, someLines(5), func(c *Config) {
+		c.Events = func(e Event) {
+			if e.Warning != nil {
+				warnings <- e.Warning.Message
+			}
+		}
+	})
+	const date = "2024-09-01"
+	writeFeed(t, s.home+"/announced", date, someLines(4))
+	other := someLines(4)
+	other[0].Confidence = 0.99
+	writeFeed(t, s.home+"/other", date, other)
+	for _, from := range []string{feed.Open(s.home + "/other").Path(date), feed.Open(s.home + "/other").IndexPath(date), s.home + "/announced/feeds/latest.json"} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := renameio.WriteFile(filepath.Join(s.home, "feeds", filepath.Base(from)), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case w := <-warnings:
+		if !strings.Contains(w, "is not the one that latest.json speaks of") {
+			t.Error(w)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it is not refused")
+	}
+	if l, err := s.feeds.acquire(); err != nil || l.Date() != "2024-08-31" {
+		t.Errorf("the old feed does not serve: %v, %v", l, err)
+	} else {
+		l.release()
+	}
+}
