@@ -89,11 +89,16 @@ func TestLookupAllocatesItsAnswer(t *testing.T) {
 		r := s.rulings.at(time.Now())
 		answer := testing.AllocsPerRun(200, func() { r.score(&line, policy.Verification{}) })
 		q := &pb.GetIpScoreRequest{Name: "ips/" + ip}
-		if got := testing.AllocsPerRun(200, func() {
-			if _, err := s.GetIpScore(ctx, q); err != nil {
-				t.Fatal(err)
-			}
-		}); got > answer {
+		// The service's watchers allocate beside it now and then, which counts too.
+		got := math.Inf(1)
+		for try := 0; try < 20 && got > answer; try++ {
+			got = min(got, testing.AllocsPerRun(200, func() {
+				if _, err := s.GetIpScore(ctx, q); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		if got > answer {
 			t.Errorf("%s: %v allocations, of which the answer is %v", ip, got, answer)
 		}
 	}
