@@ -48,7 +48,7 @@ var bits = []struct{ name, sql string }{
 func isProbe(path string) string { return path + " RLIKE " + lit(probePattern) }
 
 // again is the flag of a request in a further window of several.
-const again = 1 << 40
+const again int64 = 1 << 40
 
 // flags are the bits that requests are given.
 func flags(o *Options) []struct{ name, sql string } {
