@@ -34,13 +34,13 @@ container() {
     echo 'COPY busybox /bin/busybox'
     echo 'COPY go /usr/local/go'
     echo 'COPY certs /etc/ssl/certs'
-    echo "ENV PATH=/usr/local/go/bin:/bin HOME=/root GOTOOLCHAIN=local GOPROXY=$(go env GOPROXY) GOSUMDB=$(go env GOSUMDB) GOFLAGS=$(go env GOFLAGS)"
+    echo "ENV PATH=/usr/local/go/bin:/bin HOME=/root GOTOOLCHAIN=local GOMODCACHE=/modules GOCACHE=/cache GOPROXY=$(go env GOPROXY) GOSUMDB=$(go env GOSUMDB) GOFLAGS=$(go env GOFLAGS)"
     echo 'RUN ["/bin/busybox", "--install", "-s", "/bin"]'
     echo 'RUN mkdir -p /tmp /root'
   } > "$base/Containerfile"
   buildah "${store[@]}" bud --isolation chroot -q -f "$base/Containerfile" -t docker.io/library/golang:1.26 "$base" >/dev/null
   git archive HEAD | tar -x -C "$base/src"
-  buildah "${store[@]}" bud --isolation chroot -q --pull-never -v "$modules:/root/go/pkg/mod" -v "$cache:/root/.cache/go-build" \
+  buildah "${store[@]}" bud --isolation chroot -q --pull-never -v "$modules:/modules" -v "$cache:/cache" \
     -f "$deploy/Containerfile" -t localhost/sluice-serve "$base/src" >/dev/null
   say container "built, $(buildah "${store[@]}" images --format '{{.Size}}' localhost/sluice-serve)"
   local user
