@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,16 +250,16 @@ func TestParquetTypes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		n := 0
+		var n atomic.Int64 // the two workers call at once
 		err = l.Scan(t.Context(), 2, func(_ int, r *webrequest.Request) error {
-			n++
+			n.Add(1)
 			if r.Time != moment.Unix() || r.Nanos != nanos || r.HTTPStatus != "404" || r.ResponseSize != 7 || !r.HasSize {
 				t.Errorf("%s: read %+v", name, r)
 			}
 			return nil
 		})
-		if err != nil || n != 2 {
-			t.Errorf("%s: %d rows, %v", name, n, err)
+		if err != nil || n.Load() != 2 {
+			t.Errorf("%s: %d rows, %v", name, n.Load(), err)
 		}
 	}
 	type millis struct {
