@@ -207,12 +207,12 @@ func start(t testing.TB, lines []feed.Line, change ...func(*Config)) *testServer
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	stop := sync.OnceValue(func() error {
+		web.CloseIdleConnections() // a kept connection is given a second to leave
 		cancel()
 		return <-done
 	})
 	t.Cleanup(func() {
 		_ = conn.Close()
-		web.CloseIdleConnections()
 		if err := stop(); err != nil {
 			t.Error("the service ended with", err)
 		}
