@@ -42,17 +42,34 @@ func (s *AddressSet) add4(ip uint32) {
 		return
 	}
 	if 3*len(s.four) <= 4*s.n {
-		old := s.four
-		s.four = make([]uint32, max(1024, 2*len(old)))
-		for _, x := range old {
-			if x != 0 {
-				s.four[s.slot(x)] = x
-			}
-		}
+		s.resize(max(1024, 2*len(s.four)))
 	}
 	if at := s.slot(ip); s.four[at] == 0 {
 		s.four[at] = ip
 		s.n++
+	}
+}
+
+// resize makes the table longer; size is a power of two.
+func (s *AddressSet) resize(size int) {
+	old := s.four
+	s.four = make([]uint32, size)
+	for _, x := range old {
+		if x != 0 {
+			s.four[s.slot(x)] = x
+		}
+	}
+}
+
+// AddAll adds the addresses of another set. A table's addresses come out in the
+// order of their places in any shorter one, where they would pile up: so the
+// table is as long as the other's first.
+func (s *AddressSet) AddAll(o *AddressSet) {
+	if len(s.four) < len(o.four) {
+		s.resize(len(o.four))
+	}
+	for ip := range o.All() {
+		s.Add(ip)
 	}
 }
 
@@ -131,9 +148,7 @@ func (s *Store) Addresses(ctx context.Context, c *Change) (*AddressSet, error) {
 			return nil, err
 		}
 		for i := range sets {
-			for ip := range sets[i].All() {
-				out.Add(ip)
-			}
+			out.AddAll(&sets[i])
 		}
 	}
 	for _, m := range s.Months() {

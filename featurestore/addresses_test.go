@@ -42,3 +42,45 @@ func TestAddressSet(t *testing.T) {
 		t.Errorf("%d of %d addresses", n, len(twin))
 	}
 }
+
+// Sets that are joined hold what a map would, whichever is longer.
+func TestAddressSetAddAll(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, sizes := range [][3]int{{0, 0, 0}, {0, 5000, 1}, {5000, 10, 9000}, {2000, 3000, 4000}} {
+		var out AddressSet
+		twin := map[netip.Addr]bool{}
+		for i, n := range sizes {
+			var s AddressSet
+			for range n {
+				ip := netip.AddrFrom4([4]byte{11, byte(rng.IntN(2)), byte(rng.IntN(256)), byte(rng.IntN(256))})
+				if i == 1 && rng.IntN(9) == 0 {
+					ip = netip.AddrFrom16([16]byte{0x20, 1, 15: byte(rng.IntN(200))})
+				}
+				s.Add(ip)
+				twin[ip] = true
+			}
+			out.AddAll(&s)
+		}
+		if out.Len() != len(twin) {
+			t.Errorf("%v: %d addresses, want %d", sizes, out.Len(), len(twin))
+		}
+		for ip := range twin {
+			if !out.Contains(ip) {
+				t.Fatalf("%v: %s is lost", sizes, ip)
+			}
+		}
+	}
+}
+
+// Joining takes time in proportion to the addresses, though a table's come out
+// in the order of their places in the other.
+func BenchmarkAddressSetAddAll(b *testing.B) {
+	var s AddressSet
+	for i := range uint32(300_000) {
+		s.add4(11<<24 + i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		new(AddressSet).AddAll(&s)
+	}
+}
