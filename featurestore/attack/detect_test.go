@@ -242,7 +242,15 @@ func TestFind(t *testing.T) {
 	if again, err := Find(t.Context(), s); err != nil || fmt.Sprint(again.Attacks, again.Signatures) != fmt.Sprint(got.Attacks, got.Signatures) {
 		t.Errorf("with one thread: %+v, %v", again, err)
 	}
+	// Windows that are known are described as those found.
+	signatures, hours, err := Describe(t.Context(), s, got.Set)
+	if err != nil || fmt.Sprint(signatures) != fmt.Sprint(got.Signatures) || fmt.Sprint(hours) != fmt.Sprint(got.Hours) {
+		t.Errorf("described: %+v, %v, %v; want %+v, %v", signatures, hours, err, got.Signatures, got.Hours)
+	}
 	s.Files = []string{"-"}
+	if _, _, err := Describe(t.Context(), s, got.Set); !fault.Is(err, fault.Usage) {
+		t.Errorf("the standard input: %v", err)
+	}
 	if _, err := Find(t.Context(), s); !fault.Is(err, fault.Usage) {
 		t.Errorf("the standard input: %v", err)
 	}
@@ -251,6 +259,9 @@ func TestFind(t *testing.T) {
 	cancel()
 	if _, err := Find(ctx, s); !fault.Is(err, fault.Interrupted) {
 		t.Errorf("after cancel: %v", err)
+	}
+	if _, _, err := Describe(ctx, s, got.Set); !fault.Is(err, fault.Interrupted) {
+		t.Errorf("described after cancel: %v", err)
 	}
 }
 

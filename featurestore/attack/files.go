@@ -17,7 +17,7 @@ import (
 
 // Search says where attacks are looked for.
 type Search struct {
-	Files  []string // logs; none may be the standard input, they are read three times
+	Files  []string // logs; none may be the standard input, Find reads them three times
 	Access accesslog.Options
 	// Filter says which requests bust the cache: those it keeps.
 	Filter  webrequest.Filter
@@ -29,6 +29,8 @@ type Search struct {
 	Country func(netip.Addr, time.Time) string
 	// Progress is told of files read, of all passes; may be nil.
 	Progress func(done, total int)
+
+	passes int // readings of the files in all
 }
 
 // Found is what a Search came to.
@@ -48,6 +50,7 @@ func Find(ctx context.Context, s Search) (Found, error) {
 			return Found{}, fault.Field(fault.Usage, "logs", "attacks are detected in a first reading of the logs, and the standard input can be read once only; give files")
 		}
 	}
+	s.passes = 3
 	// A file that has no request near a window need not be read again.
 	spans := make([]span, len(s.Files))
 	lines := make([]Timeline, len(s.Files))
@@ -94,20 +97,58 @@ func Find(ctx context.Context, s Search) (Found, error) {
 	for i, w := range found.Set.windows {
 		found.Attacks[i].Window = w
 	}
-	signers := make([]*Signer, len(s.Files))
-	for i := range signers {
-		signers[i] = found.Set.Signer()
-	}
-	err = s.each(ctx, 2, func(i int) bool { return spans[i].touches(found.Attacks, 0) },
-		func(i int, r *webrequest.Request) { signers[i].Add(r) })
+	found.Signatures, err = s.sign(ctx, 2, found.Set, func(i int) bool { return spans[i].touches(found.Attacks, 0) }, nil)
 	if err != nil {
 		return Found{}, err
 	}
-	for _, o := range signers[1:] {
-		signers[0].Merge(o)
-	}
-	found.Signatures = signers[0].Signatures(s.Country)
 	return found, nil
+}
+
+// Describe says what the requests in windows that are known are like, in one
+// reading of the log files: a Signature of each, in the order of Set.Windows,
+// and the cache-busting requests of each hour with any, ascending. Errors: those
+// of accesslog, Interrupted.
+func Describe(ctx context.Context, s Search, set *Set) ([]Signature, []row.HourCount, error) {
+	for _, f := range s.Files {
+		if f == "-" {
+			return nil, nil, fault.Field(fault.Usage, "logs", "attacks are described in a reading of the logs of its own, and the standard input can be read once only; give files")
+		}
+	}
+	s.passes = 1
+	lines := make([]Timeline, len(s.Files))
+	signatures, err := s.sign(ctx, 0, set, nil, func(i int, r *webrequest.Request) { lines[i].Add(r.Time) })
+	if err != nil {
+		return nil, nil, err
+	}
+	var all Timeline
+	for i := range lines {
+		all.Merge(&lines[i])
+		lines[i] = Timeline{}
+	}
+	return signatures, all.Hours(), nil
+}
+
+// sign reads the files wanted for the signatures of a Set's windows; also, if
+// not nil, is handed each request as well.
+func (s *Search) sign(ctx context.Context, pass int, set *Set, want func(i int) bool, also func(i int, r *webrequest.Request)) ([]Signature, error) {
+	signers := make([]*Signer, len(s.Files))
+	for i := range signers {
+		signers[i] = set.Signer()
+	}
+	err := s.each(ctx, pass, want, func(i int, r *webrequest.Request) {
+		signers[i].Add(r)
+		if also != nil {
+			also(i, r)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	whole := set.Signer()
+	for _, o := range signers {
+		whole.Merge(o)
+	}
+	return whole.Signatures(s.Country), nil
 }
 
 // span is from the first to the last instant of a file.
@@ -161,7 +202,7 @@ func (s *Search) each(ctx context.Context, pass int, want func(i int) bool, add 
 	if s.Progress != nil {
 		for n := range s.Files {
 			<-done
-			s.Progress(pass*len(s.Files)+n+1, 3*len(s.Files))
+			s.Progress(pass*len(s.Files)+n+1, s.passes*len(s.Files))
 		}
 	}
 	if err := g.Wait(); err != nil {

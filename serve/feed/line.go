@@ -22,8 +22,9 @@ const DefaultTTL = 7 * 24 * time.Hour
 // Verdict is what the model's operating point says of an address.
 type Verdict uint8
 
-// The verdicts. Abstain means that the model has no threshold that holds its
-// target precision, so it does not decide; the confidence still stands.
+// The verdicts. Abstain means that the model has no threshold that holds its aim
+// (a target precision, unless trained for another), so it does not decide; the
+// confidence still stands.
 const (
 	NotAbusive Verdict = iota + 1
 	Abusive

@@ -28,20 +28,24 @@ func attackCommands() []command {
 the same hour of the week, moves the ends of what stands out to where its
 participants come and go, and prints the windows with their signature:
 addresses, those above one request a second, most frequent paths, queries,
-agents and prefixes, and countries where --mmdb names databases. --out writes them for --attacks: look at them,
-take out what was no attack, and give the file to train run. Where nothing
-stands out no file is written: train with --attacks none. Give all logs of
-the months at once: what is usual is learnt from them.`,
+agents and prefixes, and countries where --mmdb names databases. --out writes
+them for --attacks: look at them, take out what was no attack, and give the file
+to train run. Where nothing stands out no file is written: train with --attacks
+none. Give all logs of the months at once: what is usual is learnt from them.`,
 		example: `train attacks detect --logs 'access-*.log.gz' --out attacks.csv
 train attacks detect --profile wikimedia --logs 'webrequest-*.json.gz' --json`,
 		setup: setupAttacksDetect,
 	}, {
 		name:    "attacks show",
 		summary: "Read a file of attack windows and say what it holds",
-		long: `Prints each window; where the store of --dir has rows of it with their country
-(features build --mmdb), from which countries its requests came.`,
+		long: `Prints each window. With --logs also what its cache-busting requests there have in
+common, as attacks detect does, with countries where --mmdb names databases;
+without, from which countries they came where the store of --dir has rows of the
+window with their country (features build --mmdb). train run --describe-attacks
+puts the same into its report.`,
 		example: `train attacks show --attacks attacks.csv
-train attacks show --attacks attacks.csv --dir site`,
+train attacks show --attacks attacks.csv --dir site
+train attacks show --attacks attacks.csv --logs 'access-*.log.gz' --mmdb countries.mmdb`,
 		setup: setupAttacksShow,
 	}}
 }
@@ -114,16 +118,8 @@ func printFound(w io.Writer, found attack.Found) {
 		fmt.Fprintf(w, "%-8s %-28s %-19s %-19s %10d %10.0f %9d %9d %6d\n", a.Month, a.ID, instant(a.Start), instant(a.End), a.Requests, a.Usual, a.Peak, s.Addresses, s.Fast)
 	}
 	for i, a := range found.Attacks {
-		s := found.Signatures[i]
 		fmt.Fprintf(w, "\n%s\n", a.ID)
-		for _, part := range []struct {
-			name string
-			top  []attack.ValueCount
-		}{{"path", s.Paths}, {"query", s.Queries}, {"agent", s.Agents}, {"prefix", s.Prefixes}, {"country", s.Countries}} {
-			for _, v := range part.top[:min(3, len(part.top))] {
-				fmt.Fprintf(w, "  %-7s %5.1f %%  %s\n", part.name, 100*float64(v.Requests)/float64(s.Requests), printable(v.Value))
-			}
-		}
+		printSignature(w, found.Signatures[i])
 	}
 }
 
@@ -142,43 +138,63 @@ func printable(s string) string {
 }
 
 func setupAttacksShow(fs *flag.FlagSet) func(context.Context, *env, []string) error {
-	file := fs.String("attacks", "", "`FILE` of attack windows: CSV, JSON or JSON lines with start, end, name")
-	zone := fs.String("zone", "UTC", "time `ZONE` whose months windows belong to")
-	return func(_ context.Context, e *env, args []string) error {
-		if len(args) > 0 || *file == "" {
+	d := declareData(fs)
+	return func(ctx context.Context, e *env, args []string) error {
+		if file := *d.attacks; len(args) > 0 || file == "" || file == "none" || file == "detect" {
 			return fault.New(fault.Usage, "attacks show needs --attacks FILE; see train attacks show --help")
 		}
-		loc, err := time.LoadLocation(*zone)
-		if err != nil {
-			return fault.Field(fault.Usage, "zone", "--zone %q: want a name of the time zone database", *zone)
+		c := pipeline.Config{Home: e.global.dir, Threads: threads(e.global.threads)}
+		if err := d.fill(&c); err != nil {
+			return err
 		}
 		e.events.begin("attacks show")
-		set, err := attack.ReadFile(*file, loc)
-		if err != nil {
-			return err
-		}
-		ws := set.Windows()
-		countries, err := storedAttackCountries(e.global.dir, ws)
-		if err != nil {
-			return err
-		}
+		ws := c.Windows.Windows()
 		result := map[string]any{"windows": ws}
-		if len(countries) > 0 {
+		var signatures []attack.Signature
+		var countries map[string][]attack.ValueCount
+		var err error
+		if len(c.Logs) > 0 {
+			if signatures, _, err = pipeline.DescribeAttacks(ctx, &c, e.events.send); err != nil {
+				return err
+			}
+			result["signatures"] = signatures
+		} else if countries, err = storedAttackCountries(e.global.dir, ws); err != nil {
+			return err
+		} else if len(countries) > 0 {
 			result["countries"] = countries
 		}
 		e.events.result(result, func(w io.Writer) {
 			fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", "month", "attack", "start", "end", "length", "note")
-			for _, a := range ws {
+			for i, a := range ws {
 				fmt.Fprintf(w, "%-8s %-24s %-19s %-19s %10s  %s\n", a.Month, a.ID, instant(a.Start), instant(a.End), time.Duration(a.End-a.Start)*time.Second, a.Note)
-				of, all := countries[a.ID], int64(0)
-				for _, c := range of {
+				if signatures != nil {
+					s := signatures[i]
+					fmt.Fprintf(w, "  %d requests, %d addresses, %d above 1 request/s\n", s.Requests, s.Addresses, s.Fast)
+					printSignature(w, s)
+				}
+				all := int64(0)
+				for _, c := range countries[a.ID] {
 					all += c.Requests
 				}
-				for _, c := range of[:min(3, len(of))] {
-					fmt.Fprintf(w, "  country %5.1f %%  %s\n", 100*float64(c.Requests)/float64(all), c.Value)
-				}
+				printTop(w, "country", countries[a.ID], all)
 			}
 		})
 		return nil
+	}
+}
+
+func printSignature(w io.Writer, s attack.Signature) {
+	for _, part := range []struct {
+		name string
+		top  []attack.ValueCount
+	}{{"path", s.Paths}, {"query", s.Queries}, {"agent", s.Agents}, {"prefix", s.Prefixes}, {"country", s.Countries}} {
+		printTop(w, part.name, part.top, s.Requests)
+	}
+}
+
+// printTop prints the most frequent values of a kind with their shares.
+func printTop(w io.Writer, kind string, top []attack.ValueCount, of int64) {
+	for _, v := range top[:min(3, len(top))] {
+		fmt.Fprintf(w, "  %-7s %5.1f %%  %s\n", kind, 100*float64(v.Requests)/float64(of), printable(v.Value))
 	}
 }

@@ -40,6 +40,10 @@ func (d *dataFlags) fill(c *pipeline.Config) error {
 			return err
 		}
 	}
+	c.Describe = *d.describe
+	if c.Describe && c.Windows == nil && !c.Detect {
+		return fault.Field(fault.Usage, "describe-attacks", "--describe-attacks says what given windows are like: give them with --attacks FILE")
+	}
 	switch *d.profile {
 	case "site":
 		c.Web = webrequest.DefaultOptions(webrequest.Site)

@@ -60,7 +60,7 @@ type dataFlags struct {
 	labelMonth, labelDef                      *string
 	labelDelay                                *int
 	memory, pseudonymise                      *string
-	simulated                                 *bool
+	simulated, describe                       *bool
 	mmdb, spur, drops, crawlerRanges          list
 	ownReporters                              list
 }
@@ -70,6 +70,7 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	fs.Var(&d.logs, "logs", "log `FILES` or globs, plain, gzip or zstd; - is stdin")
 	fs.Var(&d.labels, "labels", "AbuseIPDB export `FILES` or globs: plain text, blacklist JSON, check answers, CSV")
 	d.attacks = fs.String("attacks", "none", "`FILE` of attack windows (CSV, JSON); detect: found in the logs; none: each month is one window")
+	d.describe = fs.Bool("describe-attacks", false, "read the logs once more for what the requests of given windows have in common (paths, queries, agents), for the report")
 	d.profile = fs.String("profile", "site", "rules for derived columns: `site` for ordinary logs, wikimedia for webrequest")
 	d.format = fs.String("format", "auto", "log `FORMAT`: auto, combined, common, vhost-combined, json, csv, tsv, parquet")
 	d.mapping = fs.String("mapping", "", "`COLUMN=FIELD,...`: webrequest column names and the log's own")

@@ -94,6 +94,9 @@ func (s *sparkFlags) build(ctx context.Context, e *env, fs *flag.FlagSet, d *dat
 	if c.Detect {
 		return nil, fault.Field(fault.Unsupported, "attacks", "attacks are not detected on Spark; find them with train attacks detect and give the file, or say --window hour")
 	}
+	if c.Describe {
+		return nil, fault.Field(fault.Unsupported, "describe-attacks", "--describe-attacks reads logs on this machine; leave it out with --engine spark")
+	}
 	ws, err := windowsOf(c.Windows, s.months.values, *s.window, c.Zone)
 	if err != nil {
 		return nil, err

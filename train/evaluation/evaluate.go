@@ -78,7 +78,7 @@ func (in *Input) check() error {
 		{"calibrated probabilities", len(in.Calibrated), in.Calibrated == nil},
 		{"request counts", len(in.RequestCount), in.RequestCount == nil},
 		{"flags of the rules", len(in.RulesAtHalf), in.RulesAtHalf == nil},
-		{"flags of the rules at the target", len(in.RulesOperating), in.RulesOperating == nil},
+		{"flags of the rules at the operating point", len(in.RulesOperating), in.RulesOperating == nil},
 		{"flags of earlier listings", len(in.ListedBefore), in.ListedBefore == nil},
 		{"flags of the champion", len(in.Champion), in.Champion == nil},
 		{"seen flags", len(in.Seen), in.Seen == nil},

@@ -61,7 +61,20 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		if c.Windows, err = detectedWindows(st, c, found, sink); err != nil {
 			return err
 		}
-		if err := keepSeen(st, found); err != nil {
+		if found.Set != nil {
+			err = keepSeen(st, found.Set.Windows(), found.Signatures, found.Hours)
+		} else {
+			err = keepSeen(st, nil, nil, found.Hours)
+		}
+		if err != nil {
+			return err
+		}
+	} else if c.Describe && c.Windows != nil && len(c.Logs) > 0 {
+		signatures, hours, err := DescribeAttacks(ctx, c, sink)
+		if err != nil {
+			return err
+		}
+		if err := keepSeen(st, c.Windows.Windows(), signatures, hours); err != nil {
 			return err
 		}
 	}

@@ -30,10 +30,13 @@ type Config struct {
 
 	Windows *attack.Set // nil: each month is one window
 	Detect  bool        // find the windows in Logs, where Windows is nil
-	Zone    *time.Location
-	Access  accesslog.Options
-	Web     webrequest.Options
-	Filter  webrequest.Filter
+	// Describe reads Logs once more for what the requests of Windows have in
+	// common, which a report then shows.
+	Describe bool
+	Zone     *time.Location
+	Access   accesslog.Options
+	Web      webrequest.Options
+	Filter   webrequest.Filter
 	// Pseudonyms replaces addresses as they are read; nil keeps them.
 	Pseudonyms *pseudonym.Key
 

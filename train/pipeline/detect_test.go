@@ -156,7 +156,8 @@ func TestDetectedMonthByMonth(t *testing.T) {
 	}
 }
 
-// Where windows were given, the plot shows what is in them.
+// Where windows were given, the plot shows what is in them; described, the report
+// is that of the same windows detected.
 func TestGivenWindowsInTheReport(t *testing.T) {
 	ctx := context.Background()
 	c := attackedSite(t, t.TempDir())
@@ -179,6 +180,22 @@ func TestGivenWindowsInTheReport(t *testing.T) {
 	}
 	if s := string(b); !strings.Contains(s, "requests inside the windows") || !strings.Contains(s, "prefix: 20.6.1.0/24") || strings.Contains(s, "agent: flood") {
 		t.Error("traffic or signatures of given windows")
+	}
+
+	c.Describe, c.Home = true, t.TempDir()
+	if res, err = Run(ctx, c, quiet); err != nil {
+		t.Fatal(err)
+	}
+	if v, err = registry.Open(c.Home).Get(res.Version); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = v.ReadFile(registry.ReportMDFile); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"path: /search 75", "agent: flood", "prefix: 20.6.1.0/24 100", "requests of the whole log"} {
+		if !strings.Contains(string(b), s) {
+			t.Errorf("the report of windows described lacks %q", s)
+		}
 	}
 }
 

@@ -224,7 +224,7 @@ func (w *work) columnStudy() (evaluation.Study, error) {
 	return s, nil
 }
 
-// addBaselines puts the rules at the target and the list itself into a study of
+// addBaselines puts the rules at the operating point and the list itself into a study of
 // the columns, on the same rows.
 func (w *work) addBaselines(s *evaluation.Study) error {
 	if !w.knowsLists() {

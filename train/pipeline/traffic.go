@@ -26,7 +26,7 @@ import (
 	"sluice/train/report"
 )
 
-// seenAttacks is what detection saw, kept in the store so that a run that reads
+// seenAttacks is what detecting or describing attacks saw, kept in the store so that a run that reads
 // no log reports the same as the one that did.
 type seenAttacks struct {
 	Hours   [][2]int64   `json:"hours"` // hour since 1970 and its requests, ascending
@@ -57,9 +57,10 @@ func readSeen(st *featurestore.Store) (seen *seenAttacks, sum string, err error)
 	return seen, fmt.Sprintf("%x", sha256.Sum256(b)), nil
 }
 
-// keepSeen adds what detection saw now. Of an hour that was seen before the
-// larger count stays: files are mostly given again, or more of them.
-func keepSeen(st *featurestore.Store, found attack.Found) error {
+// keepSeen adds what was seen of windows now, their signatures in their order,
+// and of hours. Of an hour that was seen before the larger count stays: files are
+// mostly given again, or more of them.
+func keepSeen(st *featurestore.Store, windows []attack.Window, signatures []attack.Signature, seen []row.HourCount) error {
 	was, _, err := readSeen(st)
 	if err != nil {
 		return err
@@ -71,15 +72,15 @@ func keepSeen(st *featurestore.Store, found attack.Found) error {
 			hours[h[0]] = h[1]
 		}
 	}
-	for _, h := range found.Hours {
+	for _, h := range seen {
 		hours[h.Hour] = max(hours[h.Hour], h.Requests)
 	}
 	for h, n := range hours {
 		next.Hours = append(next.Hours, [2]int64{h, n})
 	}
 	slices.SortFunc(next.Hours, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
-	for i, a := range found.Attacks {
-		sig := found.Signatures[i]
+	for i, a := range windows {
+		sig := signatures[i]
 		sig.Prefixes = nil // rows have them, and pseudonyms where those are asked for
 		next.Attacks = append(next.Attacks, seenAttack{a.ID, a.Start, a.End, sig})
 	}
@@ -143,7 +144,7 @@ const signatureValues = 3
 // reportTraffic makes the plots of traffic and the signatures of the windows of
 // the months at hand. Addresses, prefixes and countries come from the store's
 // rows; paths, queries and agents, and requests outside the windows, are there
-// where the windows were detected.
+// where the windows were detected or described.
 func (w *work) reportTraffic() ([]report.Traffic, []report.Signature, error) {
 	seen, _, err := readSeen(w.store)
 	if err != nil {

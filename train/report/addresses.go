@@ -65,7 +65,7 @@ func newBlocks(s *evaluation.Split) []block {
 			name  string
 			point *evaluation.Point
 			auc   evaluation.Float
-		}{{"model, operating point", &x.Operate, x.ROCAUC}, {"model, one half", &x.AtHalf, x.ROCAUC}, {"rules at the target", x.Rules, evaluation.NaN()}, {"listed before", x.Listed, evaluation.NaN()}} {
+		}{{"model, operating point", &x.Operate, x.ROCAUC}, {"model, one half", &x.AtHalf, x.ROCAUC}, {"rules, operating point", x.Rules, evaluation.NaN()}, {"listed before", x.Listed, evaluation.NaN()}} {
 			if who.point == nil {
 				continue
 			}

@@ -51,7 +51,7 @@ func marks(s *evaluation.Split, at func(p evaluation.Point) (x, y evaluation.Flo
 		point  *evaluation.Point
 	}{
 		{"operating point", 1, &s.OperatingPoint}, {"one half", 4, &s.AtHalf},
-		{"rules at the target", 2, resultPoint(s.Rules)}, {"listed before", 3, resultPoint(s.ListedBefore)},
+		{"rules at the operating point", 2, resultPoint(s.Rules)}, {"listed before", 3, resultPoint(s.ListedBefore)},
 	} {
 		if c.point == nil || c.point.Confusion.Flagged() == 0 {
 			continue

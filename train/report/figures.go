@@ -22,7 +22,7 @@ func contenders(s *evaluation.Split) []contender {
 	}
 	if s.Rules != nil {
 		out = append(out,
-			contender{"Rules at the target", "rules.operating_point", s.Rules.OperatingPoint},
+			contender{"Rules at the operating point", "rules.operating_point", s.Rules.OperatingPoint},
 			contender{"Rules of best F1", "rules.at_half", s.Rules.AtHalf})
 	}
 	if s.BestF1 != nil {

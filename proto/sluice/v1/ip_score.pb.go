@@ -32,8 +32,8 @@ const (
 	Verdict_VERDICT_ABUSIVE Verdict = 1
 	// The raw probability stays below the threshold.
 	Verdict_VERDICT_NOT_ABUSIVE Verdict = 2
-	// The model has no threshold that holds the target precision, so it does not
-	// decide. The confidence is still given.
+	// The model has no threshold that holds its aim (a target precision, unless
+	// trained for another), so it does not decide. The confidence is still given.
 	Verdict_VERDICT_ABSTAIN Verdict = 3
 )
 
