@@ -6,7 +6,7 @@ import (
 )
 
 // request is one log line before it is written. Its slices are the cursor's
-// scratch space, valid until the cursor moves on.
+// scratch space, valid until the next request of any client is made.
 type request struct {
 	second       int64
 	sequence     int64
@@ -45,35 +45,50 @@ type cursor struct {
 	class, page, ref, lang, query stride
 
 	site string // the wiki that the client reads
-	ip   []byte
 	base uint64 // of the client's agents and titles
-	buf  [5][]byte
-	req  request
+	*scratch
+}
+
+// scratch is what a request is made in. The cursors of a file share one, since
+// one request is made at a time: a client awake then costs its cursor alone.
+type scratch struct {
+	ip  []byte
+	buf [5][]byte
+	req request
 }
 
 // scratchBytes has room for a part of a request; what is longer grows.
 const scratchBytes = 160
 
+func newScratch() *scratch {
+	s := new(scratch)
+	b := make([]byte, len(s.buf)*scratchBytes)
+	for k := range s.buf {
+		at := k * scratchBytes
+		s.buf[k] = b[at : at : at+scratchBytes]
+	}
+	return s
+}
+
 // newCursor stands before the client's first request at or after from; ok is
 // false if there is none before to.
-func newCursor(p *Profile, rh *rhythm, extra bool, from, to int64) (_ *cursor, ok bool) {
+func newCursor(p *Profile, rh *rhythm, extra bool, from, to int64, s *scratch) (c cursor, ok bool) {
 	ck := newClock(p, rh)
 	if extra {
 		ck = newExtraClock(p, rh)
 	}
 	if ck.n == 0 {
-		return nil, false
+		return c, false
 	}
 	i := ck.first(from)
 	if i >= ck.n {
-		return nil, false
+		return c, false
 	}
 	t := ck.at(i)
 	if t >= to {
-		return nil, false
+		return c, false
 	}
-	c := &cursor{p: p, clock: ck, extra: extra, i: i, time: t, base: mix(p.id ^ 0xba5e)}
-	c.ip = p.IP.AppendTo(nil)
+	c = cursor{p: p, clock: ck, extra: extra, i: i, time: t, base: mix(p.id ^ 0xba5e), scratch: s}
 	c.site = sites[c.base%uint64(len(sites))]
 	if !extra {
 		c.class = newStride(p.id^1<<8, p.Requests, i)
@@ -81,11 +96,6 @@ func newCursor(p *Profile, rh *rhythm, extra bool, from, to int64) (_ *cursor, o
 		c.ref = newStride(p.id^3<<8, p.Requests, i)
 		c.lang = newStride(p.id^4<<8, p.Requests, i)
 		c.query = newStride(p.id^5<<8, p.Requests, i)
-	}
-	scratch := make([]byte, len(c.buf)*scratchBytes)
-	for k := range c.buf {
-		at := k * scratchBytes
-		c.buf[k] = scratch[at : at : at+scratchBytes]
 	}
 	return c, true
 }
@@ -127,6 +137,7 @@ const (
 // make fills in request i.
 func (c *cursor) make() *request {
 	h := mix(c.p.id ^ uint64(c.i)*0x9e3779b97f4a7c15)
+	c.ip = c.p.IP.AppendTo(c.ip[:0])
 	r := &c.req
 	*r = request{second: c.time, ip: c.ip, extra: c.extra, method: "GET"}
 	r.cacheHost = cacheHosts[h>>56%uint64(len(cacheHosts))]

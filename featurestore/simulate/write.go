@@ -306,7 +306,7 @@ func (m *month) requestsIn(ctx context.Context, from, to int64, rowsOnly bool, p
 		clear(calendar)
 		// From the back, so that each second starts in order of the clients.
 		for k := len(cursors) - 1; k >= 0; k-- {
-			if c := cursors[k]; c.time < end {
+			if c := &cursors[k]; c.time < end {
 				at := c.time - begin
 				following[k], calendar[at] = calendar[at], int32(k+1)
 			}
@@ -317,7 +317,7 @@ func (m *month) requestsIn(ctx context.Context, from, to int64, rowsOnly bool, p
 			}
 			second := begin + at
 			for k := calendar[at]; k != 0; {
-				c := cursors[k-1]
+				c := &cursors[k-1]
 				after := following[k-1]
 				for more := true; more; {
 					r := c.make()
@@ -343,19 +343,20 @@ func (m *month) requestsIn(ctx context.Context, from, to int64, rowsOnly bool, p
 
 // cursors are those of the clients that send in [from, to), in order of the
 // profiles.
-func (m *month) cursors(from, to int64, rowsOnly bool) []*cursor {
-	var cs []*cursor
+func (m *month) cursors(from, to int64, rowsOnly bool) []cursor {
+	var cs []cursor
+	s := newScratch()
 	add := func(p *Profile, rh *rhythm) {
 		if p.Start >= to || p.End < from {
 			return
 		}
-		if c, ok := newCursor(p, rh, false, from, to); ok {
+		if c, ok := newCursor(p, rh, false, from, to, s); ok {
 			cs = append(cs, c)
 		}
 		if rowsOnly {
 			return
 		}
-		if c, ok := newCursor(p, rh, true, from, to); ok {
+		if c, ok := newCursor(p, rh, true, from, to, s); ok {
 			cs = append(cs, c)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/parquet-go/parquet-go"
@@ -471,6 +472,20 @@ func TestClock(t *testing.T) {
 				t.Fatal("a request after the last")
 			}
 		}
+	}
+}
+
+// TestClientsAwake: a client that is awake costs its cursor, and not a request's
+// room.
+func TestClientsAwake(t *testing.T) {
+	m := world(t, Config{Seed: 4, Rows: 50, Scale: .8, Months: 1, BackgroundIPs: 5000}).get(0)
+	from := m.month.Start(time.UTC).Unix()
+	var cs []cursor
+	if n := testing.AllocsPerRun(1, func() { cs = m.cursors(from, from+86400, false) }); n > 100 || len(cs) < 4000 {
+		t.Errorf("%v allocations for %d clients", n, len(cs))
+	}
+	if size := unsafe.Sizeof(cursor{}); size > 256 {
+		t.Errorf("%d bytes a client", size)
 	}
 }
 
