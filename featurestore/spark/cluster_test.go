@@ -96,29 +96,30 @@ func (s *installed) start(t *testing.T) *cluster {
 	port := freePort(t)
 	c := &cluster{installed: s, url: fmt.Sprintf("spark://127.0.0.1:%d", port)}
 	dir := t.TempDir()
-	c.master = c.daemon(t, "Started daemon|Starting Spark master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--webui-port", fmt.Sprint(freePort(t)))
+	c.master = c.daemon(t, "256m", "Started daemon|Starting Spark master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--webui-port", fmt.Sprint(freePort(t)))
 	for i := range 2 {
-		c.workers = append(c.workers, c.daemon(t, "Successfully registered with master", "org.apache.spark.deploy.worker.Worker",
+		c.workers = append(c.workers, c.daemon(t, "256m", "Successfully registered with master", "org.apache.spark.deploy.worker.Worker",
 			"--host", "127.0.0.1", "--webui-port", fmt.Sprint(freePort(t)), "--cores", "1", "--memory", "1200M", "--work-dir", filepath.Join(dir, fmt.Sprint(i)), c.url))
 	}
 	return c
 }
 
 // daemon starts one of Spark's processes and waits until it says that it is
-// there; ready is what it says.
-func (c *cluster) daemon(t *testing.T, ready string, args ...string) *exec.Cmd {
+// there; ready is what it says, memory its heap.
+func (c *cluster) daemon(t *testing.T, memory, ready string, args ...string) *exec.Cmd {
 	t.Helper()
 	// The first shell ends the whole group when this process is gone, however it
-	// went: the pipe that it reads has no other end.
+	// went: the pipe that it reads has no other end. It holds no other pipe, so
+	// that what is said ends with who says it.
 	watch, hold, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { hold.Close() })
 	defer watch.Close()
-	cmd := exec.Command("sh", append([]string{"-c", `(cat <&3 >/dev/null; kill -KILL 0) & exec "$@" 3<&-`, "sh", filepath.Join(c.home, "bin", "spark-class")}, args...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `(cat <&3; kill -KILL 0) >/dev/null 2>&1 & exec "$@" 3<&-`, "sh", filepath.Join(c.home, "bin", "spark-class")}, args...)...)
 	cmd.ExtraFiles = []*os.File{watch}
-	cmd.Env = append(append(os.Environ(), c.env()...), "SPARK_DAEMON_MEMORY=256m")
+	cmd.Env = append(append(os.Environ(), c.env()...), "SPARK_DAEMON_MEMORY="+memory)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StderrPipe()
 	if err != nil {

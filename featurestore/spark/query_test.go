@@ -79,7 +79,7 @@ func TestPrintedQuery(t *testing.T) {
 // they are not made of is the same, and what needs each value is missing.
 func TestApproximate(t *testing.T) {
 	eachSpark(t, func(t *testing.T, s *installed) {
-		w := makeWorld(t, simulate.Config{Seed: 9, Rows: 60, Scale: .01, Months: 1})
+		w := makeWorld(t, simulate.Config{Seed: 9, Rows: 400, Scale: .05, Months: 1})
 		c := onSpark(s, "local[2]", Months(w.months(), nil))
 		c.Paths, c.Approximate = []string{filepath.Join(w.lake, "logs")}, true
 		st, res := mustBuild(t, c)

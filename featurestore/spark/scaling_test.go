@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 	"sluice/featurestore/simulate"
 	"sluice/featurestore/webrequest"
 	"sluice/serve/chart"
+	"sluice/serve/chart/charttest"
 )
 
 // envScaling are the numbers of requests that TestScaling runs, by commas.
@@ -28,12 +28,15 @@ const envScaling = "SLUICE_SPARK_SCALING"
 type spent struct {
 	Input, Shuffle, Spill int64 // bytes read, written to shuffles, spilt to disk
 	ShuffleRecords        int64
-	Peak                  int64 // bytes, of the JVM as the system sees it
+	Peak                  int64         // bytes, of the JVM as the system sees it
+	Tasks, Scan           time.Duration // of processors: all tasks, and those of the stage that reads most
 }
 
 // readEvents adds up the event logs of a folder.
 func readEvents(t *testing.T, dir string) (s spent) {
 	t.Helper()
+	type stage struct{ input, cpu int64 }
+	stages := map[int]stage{}
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "appstatus") {
 			return err
@@ -47,8 +50,9 @@ func readEvents(t *testing.T, dir string) (s spent) {
 		in.Buffer(nil, 64<<20)
 		for in.Scan() {
 			var e struct {
-				Event   string
+				Stage   int `json:"Stage ID"`
 				Metrics struct {
+					CPU   int64 `json:"Executor CPU Time"` // nanoseconds
 					Spill int64 `json:"Disk Bytes Spilled"`
 					Input struct {
 						B int64 `json:"Bytes Read"`
@@ -67,12 +71,21 @@ func readEvents(t *testing.T, dir string) (s spent) {
 			s.Shuffle += e.Metrics.Write.B
 			s.ShuffleRecords += e.Metrics.Write.N
 			s.Spill += e.Metrics.Spill
+			st := stages[e.Stage]
+			stages[e.Stage] = stage{st.input + e.Metrics.Input.B, st.cpu + e.Metrics.CPU}
 			s.Peak = max(s.Peak, e.Executor["ProcessTreeJVMRSSMemory"])
 		}
 		return in.Err()
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	var most int64
+	for _, st := range stages {
+		s.Tasks += time.Duration(st.cpu)
+		if st.input > most {
+			most, s.Scan = st.input, time.Duration(st.cpu)
+		}
 	}
 	return s
 }
@@ -83,7 +96,9 @@ type grown struct {
 	Counted     int64   `json:"counted"`  // by the filter
 	Rows        int64   `json:"rows"`
 	Seconds     float64 `json:"seconds"`
-	CPU         float64 `json:"cpu_seconds"` // of all of Spark's processes, start and planning among it
+	CPU         float64 `json:"cpu_seconds"`      // of all of Spark's processes, start and planning among it
+	TaskCPU     float64 `json:"task_cpu_seconds"` // of it the tasks'
+	ScanCPU     float64 `json:"scan_cpu_seconds"` // of it reading and the first grouping
 	PeakMiB     int64   `json:"peak_mib"`
 	ReadMiB     int64   `json:"read_mib"`
 	ShuffleMiB  int64   `json:"shuffle_mib"`
@@ -92,12 +107,19 @@ type grown struct {
 }
 
 const (
-	scalingData    = "testdata/scaling.json"
-	scalingPicture = "testdata/scaling.svg"
+	scalingData = "testdata/scaling.json"
 	// comparedUpTo is the largest number of requests of which package build makes
 	// rows too, to hold Spark's against.
-	comparedUpTo = 20_000_000
+	comparedUpTo = 200_000_000
 )
+
+// scalingWorld is a month of about n requests. Only the number of clients grows
+// with n: each window's and each background client has the same draws of
+// requests whatever n is, so that the points differ in size and in nothing else.
+func scalingWorld(n int) simulate.Config {
+	per := float64(n) / 11.7e6
+	return simulate.Config{Seed: 14, Start: august2024, Months: 1, Rows: int(6845 * per), Scale: 1. / 12, BackgroundIPs: int(100_000 * per)}
+}
 
 // TestScaling measures what rows by days cost against requests, on one machine
 // with two processors and 4 GiB of heap, adds it to testdata/scaling.json and
@@ -117,7 +139,7 @@ func TestScaling(t *testing.T) {
 			}
 			dir := filepath.Join(os.TempDir(), "sluice-spark-days-"+text)
 			if _, err := os.Stat(filepath.Join(dir, "manifest.json")); err != nil {
-				w, err := simulate.New(simulate.Config{Seed: 14, Start: august2024, Months: 1, Rows: 6845, Scale: float64(n) / 120e6, BackgroundIPs: n / 100})
+				w, err := simulate.New(scalingWorld(n))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -128,13 +150,22 @@ func TestScaling(t *testing.T) {
 			events := t.TempDir()
 			ws := Days([]row.Month{august2024}, nil)
 			c := onSpark(s, "local[2]", ws, "spark.driver.memory=4g", "spark.sql.shuffle.partitions="+strconv.Itoa(max(8, n/400_000)), "spark.sql.files.maxPartitionBytes=32m",
+				"spark.network.timeout=1h", "spark.executor.heartbeatInterval=1m", // the machine may be busy with others, or stopped
 				"spark.eventLog.enabled=true", "spark.eventLog.compress=false", "spark.eventLog.dir=file://"+events,
 				"spark.eventLog.logStageExecutorMetrics=true", "spark.executor.processTreeMetrics.enabled=true", "spark.executor.metrics.pollingInterval=500ms")
 			c.Paths = []string{filepath.Join(dir, "logs")}
+			told := time.Now()
+			c.Progress = func(p Progress) {
+				if time.Since(told) > 2*time.Minute {
+					told = time.Now()
+					t.Logf("%s: %d of the %d known so far", p.Stage, p.Done, p.Total)
+				}
+			}
 			begun, before := time.Now(), childrenCPU(t)
 			got, res := mustBuild(t, c)
 			p := grown{Counted: res.Outcomes["counted"], Rows: res.Rows, Seconds: time.Since(begun).Seconds(), CPU: childrenCPU(t) - before}
 			e := readEvents(t, events)
+			p.TaskCPU, p.ScanCPU = e.Tasks.Seconds(), e.Scan.Seconds()
 			p.PeakMiB, p.ReadMiB, p.ShuffleMiB, p.ShuffleRows, p.SpiltMiB = e.Peak>>20, e.Input>>20, e.Shuffle>>20, e.ShuffleRecords, e.Spill>>20
 			for _, v := range res.Outcomes {
 				p.Requests += v
@@ -160,79 +191,32 @@ func childrenCPU(t *testing.T) float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-func readScaling(t *testing.T) (points []grown) {
-	t.Helper()
-	b, err := os.ReadFile(scalingData)
-	if os.IsNotExist(err) {
-		return nil
-	} else if err == nil {
-		err = json.Unmarshal(b, &points)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return points
-}
-
 // addScaling takes up a measurement in the place of one of about as many
 // requests, and draws the picture anew.
 func addScaling(t *testing.T, p grown) {
 	t.Helper()
-	points := slices.DeleteFunc(readScaling(t), func(q grown) bool { return math.Abs(math.Log(float64(p.Requests)/float64(q.Requests))) < .1 })
+	points := slices.DeleteFunc(charttest.Read[grown](t, scalingData), func(q grown) bool { return math.Abs(math.Log(float64(p.Requests)/float64(q.Requests))) < .1 })
 	points = append(points, p)
 	slices.SortFunc(points, func(a, b grown) int { return cmp.Compare(a.Requests, b.Requests) })
-	b, err := json.MarshalIndent(points, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, text := range map[string]string{scalingData: string(b) + "\n", scalingPicture: drawScaling(points)} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	charttest.Write(t, scalingData, points, drawScaling)
 }
 
-// drawScaling draws the measurements, both axes logarithmic, each with the
-// exponent of its least squares over the logarithms.
+// drawScaling draws the measurements.
 func drawScaling(points []grown) string {
-	colour := 0
-	series := func(label string, y func(grown) float64) chart.Series {
-		colour++
-		s := chart.Series{Colour: colour, Dots: true}
-		var sx, sy, xx, xy float64
-		for _, p := range points {
-			s.Points = append(s.Points, chart.Point{X: float64(p.Requests), Y: y(p)})
-			lx, ly := math.Log(float64(p.Requests)), math.Log(y(p))
-			sx, sy, xx, xy = sx+lx, sy+ly, xx+lx*lx, xy+lx*ly
-		}
-		k := float64(len(points))
-		s.Name = fmt.Sprintf("%s: requests to the power of %.2f", label, (k*xy-sx*sy)/(k*xx-sx*sx))
-		return s
+	of := func(name string, y func(grown) float64) charttest.Measured {
+		return charttest.Measured{Name: name, Values: charttest.Of(points, y)}
 	}
-	return chart.Alone(chart.Line{
-		Head: chart.Head{ID: "spark-scaling", Title: "Spark: time and shuffle against requests", Desc: "Rows by days of a month as Parquet, exact, on two processors and 4 GiB of heap.", Size: chart.Size{Width: 720, Height: 380}},
-		X:    chart.Axis{Label: "requests", Log: true}, Y: chart.Axis{Label: "seconds; MiB", Log: true},
-		Series: []chart.Series{
-			series("processor seconds", func(p grown) float64 { return p.CPU }),
-			series("MiB shuffled", func(p grown) float64 { return float64(p.ShuffleMiB) }),
-			series("peak MiB", func(p grown) float64 { return float64(p.PeakMiB) }),
-		},
-	}.SVG())
+	return charttest.Growth(
+		chart.Head{ID: "spark-scaling", Title: "Spark: time and shuffle against requests", Desc: "Rows by days of a month as Parquet, exact, on two processors and 4 GiB of heap.", Size: chart.Size{Width: 720, Height: 380}},
+		charttest.Of(points, func(p grown) float64 { return float64(p.Requests) }),
+		of("processor seconds", func(p grown) float64 { return p.CPU }),
+		of("of tasks alone", func(p grown) float64 { return p.TaskCPU }),
+		of("MiB shuffled", func(p grown) float64 { return float64(p.ShuffleMiB) }),
+		of("peak MiB", func(p grown) float64 { return float64(p.PeakMiB) }),
+	)
 }
 
 // The picture is that of the measurements beside it.
 func TestScalingPicture(t *testing.T) {
-	points := readScaling(t)
-	if len(points) == 0 {
-		t.Skip("nothing was measured")
-	}
-	want := drawScaling(points)
-	if *update {
-		if err := os.WriteFile(scalingPicture, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile(scalingPicture); err != nil || string(got) != want {
-		t.Errorf("%s is not what %s gives (%v): draw it with -update", scalingPicture, scalingData, err)
-	}
+	charttest.Picture(t, scalingData, drawScaling, *update)
 }

@@ -1,7 +1,11 @@
 package spark
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"io"
+	"iter"
 	"math"
 	"path/filepath"
 	"slices"
@@ -100,22 +104,22 @@ func sameRows(t *testing.T, got, want *featurestore.Store) (n int) {
 	}
 	names := columns.Stored()
 	for _, m := range want.Months() {
-		var rows []row.Row
-		if err := want.ScanMonth(m, true, func(r *row.Row) error {
-			c := *r
-			c.Values, c.Hours = slices.Clone(r.Values), slices.Clone(r.Hours)
-			rows = append(rows, c)
-			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
+		next, stop := iter.Pull2(func(yield func(*row.Row, error) bool) {
+			if err := want.ScanMonth(m, true, func(r *row.Row) error {
+				if !yield(r, nil) {
+					return io.EOF
+				}
+				return nil
+			}); err != nil && err != io.EOF {
+				yield(nil, err)
+			}
+		})
 		i, bad := 0, 0
 		if err := got.ScanMonth(m, true, func(r *row.Row) error {
-			if i >= len(rows) {
-				i++
-				return nil
+			w, err, ok := next()
+			if err != nil || !ok {
+				return cmp.Or(err, fmt.Errorf("%s is a row too many, after %d", r.IP, i))
 			}
-			w := &rows[i]
 			i++
 			if bad > 5 {
 				return nil
@@ -133,11 +137,12 @@ func sameRows(t *testing.T, got, want *featurestore.Store) (n int) {
 			}
 			return nil
 		}); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
-		if i != len(rows) {
-			t.Errorf("%s has %d rows, want %d", m, i, len(rows))
+		if _, err, more := next(); err != nil || more {
+			t.Errorf("%s has %d rows, and more are wanted (%v)", m, i, err)
 		}
+		stop()
 		n += i
 		a, _ := got.MonthInfo(m)
 		b, _ := want.MonthInfo(m)

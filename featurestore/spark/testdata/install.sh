@@ -12,8 +12,10 @@ if [ ! -e "$venv/done" ]; then
 	case $version in
 	newest) "$venv/bin/pip" install -q 'pyspark[connect]' >&2 ;;
 	3.*)
+		# Its Connect client takes what there was at its time: NumPy 1, and what was
+		# built for that.
+		"$venv/bin/pip" install -q "pyspark[connect]==$version" 'numpy<2' 'pandas<2.3' 'pyarrow<20' googleapis-common-protos >&2
 		# Its Connect server comes apart, and not in every patch.
-		"$venv/bin/pip" install -q "pyspark[connect]==$version" googleapis-common-protos >&2
 		connect=org.apache.spark:spark-connect_2.12:3.5.7
 		if mvn -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:get "-Dartifact=$connect" -Dtransitive=false >&2 &&
 			mvn -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy "-Dartifact=$connect" "-DoutputDirectory=$venv/connect" >&2; then :; fi
