@@ -244,9 +244,9 @@ func (r *windowRows) share() {
 			to := r.ends[n]
 			agentIPs, prefixIPs, prefixRequests := r.roll.Next(r.agents[from:to]).Values()
 			from, n = to, n+1
-			b.set(columns.NumFeatures+columns.UserAgentIPCount, i, agentIPs)
-			b.set(columns.NumFeatures+columns.PrefixIPCount, i, prefixIPs)
-			b.set(columns.NumFeatures+columns.PrefixRequestCount, i, prefixRequests)
+			b.values[columns.NumFeatures+columns.UserAgentIPCount][i] = agentIPs
+			b.values[columns.NumFeatures+columns.PrefixIPCount][i] = prefixIPs
+			b.values[columns.NumFeatures+columns.PrefixRequestCount][i] = prefixRequests
 		}
 	}
 }

@@ -2,7 +2,6 @@ package featurestore
 
 import (
 	"fmt"
-	"math"
 	"net/netip"
 	"strings"
 	"sync"
@@ -26,7 +25,6 @@ type monthBatch struct {
 	labels      []row.Label
 	first, last []int64
 	hours       texts
-	missing     []int64 // rows without a value, by feature
 	used        atomic.Int32
 }
 
@@ -62,13 +60,12 @@ func (p *batches) get(attack string) *monthBatch {
 	}
 	p.mu.Unlock()
 	if b == nil {
-		b = &monthBatch{values: make([][]float64, p.features), missing: make([]int64, p.features)}
+		b = &monthBatch{values: make([][]float64, p.features)}
 	}
 	b.attack, b.n = attack, 0
 	b.ips.reset()
 	b.hours.reset()
 	b.labels, b.first, b.last = b.labels[:0], b.first[:0], b.last[:0]
-	clear(b.missing)
 	return b
 }
 
@@ -92,10 +89,6 @@ func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, la
 		b.grow()
 	}
 	for i, x := range values {
-		if x != x {
-			b.missing[i]++
-			x = math.NaN() // one bit pattern
-		}
 		b.values[i][b.n-1] = x
 	}
 	b.labels = append(b.labels, l)
@@ -104,22 +97,19 @@ func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, la
 	b.hours.end()
 }
 
+// apart is how many values lie between two columns, so that one row's values
+// don't all fall on one set of the processor's cache.
+const apart = 8
+
 // grow makes room for more values. Many batches hold few rows: most windows of
 // small stores have.
 func (b *monthBatch) grow() {
-	b.room = min(batchRows, max(64, 2*b.room))
+	b.room = min(batchRows, max(64, 8*b.room))
+	slab := make([]float64, len(b.values)*(b.room+apart))
 	for i, v := range b.values {
-		more := make([]float64, b.room)
+		more := slab[i*(b.room+apart):][:b.room:b.room]
 		copy(more, v)
 		b.values[i] = more
-	}
-}
-
-// set gives row i, which has none, a feature's value.
-func (b *monthBatch) set(feature, i int, x float64) {
-	if x == x {
-		b.values[feature][i] = x
-		b.missing[feature]--
 	}
 }
 

@@ -283,6 +283,9 @@ func (e *columnEncoder) numbers(g *rowGroup, c monthColumnLayout) error {
 		for _, v := range g.views {
 			for _, x := range v.values[c.feature][v.from:v.to] {
 				e.words = append(e.words, word(x, count))
+				if x != x {
+					g.nans[c.feature]++
+				}
 			}
 		}
 		p = chunk{encoding: format.Plain, page: func(dst []byte, from, to int) ([]byte, error) {
@@ -306,8 +309,11 @@ func (e *columnEncoder) numbers(g *rowGroup, c monthColumnLayout) error {
 
 // word is a value's eight bytes in the file.
 func word(x float64, count bool) uint64 {
-	if count {
+	switch {
+	case count:
 		return uint64(int64(x))
+	case x != x:
+		return math.Float64bits(math.NaN()) // one bit pattern
 	}
 	return math.Float64bits(x)
 }
@@ -317,22 +323,27 @@ func word(x float64, count bool) uint64 {
 func (e *columnEncoder) dictionaryOf(g *rowGroup, feature int, count bool) (_ chunk, ok bool) {
 	e.dict.reset()
 	e.index = slices.Grow(e.index[:0], g.rows)[:g.rows]
-	at := 0
-	n, last := int32(-1), uint64(0)
+	at, nans := 0, int64(0)
 	for _, v := range g.views {
 		values := v.values[feature][v.from:v.to]
 		index := e.index[at : at+len(values)]
-		for i, x := range values {
-			if w := math.Float64bits(x); n < 0 || w != last { // many columns repeat one value
-				if n, _ = e.dict.put(word(x, count)); n < 0 || at+i < pageRows && e.dict.n > pageRows*3/8 {
-					return chunk{}, false
-				}
-				last = w
+		for i := 0; i < len(values); { // many columns repeat one value
+			x := values[i]
+			n, _ := e.dict.put(word(x, count))
+			if n < 0 || at+i < pageRows && e.dict.n > pageRows*3/8 {
+				return chunk{}, false
 			}
-			index[i] = n
+			from := i
+			for w := math.Float64bits(x); i < len(values) && math.Float64bits(values[i]) == w; i++ {
+				index[i] = n
+			}
+			if x != x {
+				nans += int64(i - from)
+			}
 		}
 		at += len(values)
 	}
+	g.nans[feature] = nans
 	dictionary := make([]byte, 0, 8*e.dict.n)
 	for _, w := range e.dict.words[:e.dict.n] {
 		dictionary = binary.LittleEndian.AppendUint64(dictionary, w)

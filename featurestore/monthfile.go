@@ -41,10 +41,8 @@ type monthFile struct {
 	features int
 	batches  *batches
 	info     MonthInfo // counted as batches come in
-	missing  []int64   // rows without a value, by feature
-
-	pending []view // not yet in a row group
-	rows    int    // of pending
+	pending  []view    // not yet in a row group
+	rows     int       // of pending
 
 	jobs, order chan *rowGroup
 	wg          sync.WaitGroup
@@ -57,6 +55,7 @@ type monthFile struct {
 	at     int64
 	groups []format.RowGroup
 	pages  []format.OffsetIndex // of all chunks of all groups
+	nans   []int64              // rows without a value, by feature
 }
 
 // view is rows from to to-1 of a batch.
@@ -72,6 +71,7 @@ type rowGroup struct {
 	bytes  []byte
 	chunks []format.ColumnChunk // offsets count from the start of bytes
 	pages  []format.OffsetIndex // of each chunk, likewise
+	nans   []int64              // rows without a value, by feature
 	done   chan struct{}
 	err    error
 }
@@ -86,7 +86,7 @@ func newMonthFile(out io.Writer, month row.Month, features []string, threads int
 		month:    month,
 		features: len(features),
 		batches:  &batches{features: len(features)},
-		missing:  make([]int64, len(features)),
+		nans:     make([]int64, len(features)),
 		info:     MonthInfo{Month: month, Columns: slices.Clone(features), First: math.MaxInt64, Last: math.MinInt64},
 		jobs:     make(chan *rowGroup, threads),
 		order:    make(chan *rowGroup, threads),
@@ -126,9 +126,6 @@ func (f *monthFile) add(b *monthBatch) error {
 	for _, l := range b.labels {
 		i.Labels.count(l)
 	}
-	for c, n := range b.missing {
-		f.missing[c] += n
-	}
 	for from := 0; from < b.n; {
 		to := min(b.n, from+rowGroupRows-f.rows)
 		if to < b.n {
@@ -151,7 +148,7 @@ func (f *monthFile) flush() error {
 	if f.failed.Load() {
 		return f.stop()
 	}
-	g := &rowGroup{views: f.pending, rows: f.rows, done: make(chan struct{})}
+	g := &rowGroup{views: f.pending, rows: f.rows, nans: make([]int64, f.features), done: make(chan struct{})}
 	f.pending, f.rows = nil, 0
 	f.order <- g
 	f.jobs <- g
@@ -173,6 +170,9 @@ func (f *monthFile) write() {
 		}
 		f.groups = append(f.groups, g.meta(f.at, len(f.groups)))
 		f.pages = append(f.pages, g.pages...)
+		for i, n := range g.nans {
+			f.nans[i] += n
+		}
 		f.put(g.bytes)
 	}
 }
@@ -235,7 +235,7 @@ func (f *monthFile) Close() (MonthInfo, error) {
 	}
 	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
 	f.put(append(footer, "PAR1"...))
-	for i, n := range f.missing {
+	for i, n := range f.nans {
 		if n > 0 {
 			f.info.Missing = append(f.info.Missing, MissingColumn{Column: f.info.Columns[i], Rows: n})
 		}
