@@ -127,3 +127,48 @@ func BenchmarkMerge(b *testing.B) {
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
 }
+
+// BenchmarkHours takes requests to a partial by hours, in which most addresses
+// send one or two requests of as many pages.
+func BenchmarkHours(b *testing.B) {
+	const n, perHour = 400_000, 28_000
+	rs := traffic(n, 60_000)
+	rng := rand.New(rand.NewPCG(3, 4))
+	paths := make([]string, 50_000)
+	for i := range paths {
+		paths[i] = fmt.Sprintf("/wiki/Page_%d", i)
+	}
+	var ws []attack.Window
+	for h := range int64(n/perHour + 1) {
+		ws = append(ws, attack.Window{ID: fmt.Sprintf("%02d", h), Start: h * 3600, End: (h + 1) * 3600})
+	}
+	set, err := attack.New(ws, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range rs {
+		rs[i].Time = int64(i) * 3600 / perHour
+		rs[i].URIPath = paths[rng.IntN(len(paths))]
+		if rng.IntN(2) == 0 { // as many addresses again send one request
+			rs[i].IP = netip.AddrFrom4([4]byte{11, byte(rng.IntN(4)), byte(rng.IntN(256)), byte(rng.IntN(256))})
+		}
+	}
+	for _, twelve := range []bool{true, false} {
+		b.Run(map[bool]string{true: "twelve", false: "behaviour"}[twelve], func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				a := New(Options{Windows: set, Twelve: twelve, Deriver: func(int) Deriver { return ownColumns{} }})
+				for i := range rs {
+					if err := a.Add(0, &rs[i]); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if _, err := a.Finish(b.Context(), io.Discard, nil); err != nil {
+					b.Fatal(err)
+				}
+				a.Close()
+			}
+			b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "requests/s")
+		})
+	}
+}

@@ -218,12 +218,20 @@ func (t *tallyTable) grow() int {
 
 // sorted appends the counts to dst, ascending by hash.
 func (s *tally) sorted(dst []HashCount) []HashCount {
-	from := len(dst)
-	values := s.inline[:]
-	if s.table != nil {
-		values = s.table.slots
+	if s.table == nil {
+		switch a, b := s.inline[0], s.inline[1]; {
+		case a.Hash == 0:
+			return dst
+		case b.Hash == 0:
+			return append(dst, a)
+		case a.Hash < b.Hash:
+			return append(dst, a, b)
+		default:
+			return append(dst, b, a)
+		}
 	}
-	for _, c := range values {
+	from := len(dst)
+	for _, c := range s.table.slots {
 		if c.Hash != 0 {
 			dst = append(dst, c)
 		}

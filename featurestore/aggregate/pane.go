@@ -157,6 +157,7 @@ type shard struct {
 	free      []*chunk
 	order     []uint64
 	scratch   Group
+	word      uint64 // of fetch, so that it is not left out
 	buf       blocks
 
 	// Bytes of memory, about: of chunks, free ones among them; of panes beyond
@@ -209,11 +210,29 @@ func (s *shard) add(window int32, hi, lo uint64, c *counted, f *facts) {
 	s.open += p.bytes - from
 }
 
+// fetched is how many states are asked of memory at once.
+const fetched = 16
+
+// fetch reads a word of each cache line of some states, which lie anywhere:
+// together they wait for memory once.
+func (s *shard) fetch(p *pane, of []uint64) {
+	for _, i := range of {
+		st, do := p.at(int(i))
+		s.word ^= st.lo ^ st.queries.inline[1]
+		if do != nil {
+			s.word ^= do.paths.inline[0].Hash
+		}
+	}
+}
+
 // seal turns a pane into a segment.
 func (s *shard) seal(p *pane, start int64) {
 	s.order = p.sorted(s.order)
 	s.buf.reset(start)
-	for _, i := range s.order {
+	for k, i := range s.order {
+		if k%fetched == 0 {
+			s.fetch(p, s.order[k:min(k+fetched, len(s.order))])
+		}
 		st, do := p.at(int(i))
 		st.group(&s.scratch, do)
 		s.buf.add(st.key(0).addr(), &s.scratch)
