@@ -168,7 +168,7 @@ def main():
         frame = spark.sql(sql)
         out = spec["staging"]
         frame.write.mode("error").option("maxRecordsPerFile", spec["rows_a_file"]).option("compression", "zstd").parquet(out)
-        rows = spark.read.schema(frame.schema).parquet(out).count()
+        rows = int(spark.read.schema(frame.schema).parquet(out).count())  # of another type in 3.5's Connect
         if spec["fetch"]:
             os.makedirs(spec["fetch"], exist_ok=True)
             files = spark.read.format("binaryFile").option("pathGlobFilter", "*.parquet").load(out)
