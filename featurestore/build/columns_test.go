@@ -123,7 +123,7 @@ func withFurther(t testing.TB, c *Config, dir string, listsOnly bool) {
 		if err != nil {
 			return nil, err
 		}
-		feeds, err := reputation.OpenSpur(ctx, files("spur-*"), reputation.SpurOptions{Keep: set.Contains})
+		feeds, err := reputation.OpenSpur(ctx, files("spur-*"), reputation.SpurOptions{Keep: set.Contains, Threads: c.Threads})
 		return []featurestore.ColumnSource{drops, crawlers, places, feeds}, err
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"sluice/featurestore/fault"
 	"sluice/featurestore/row"
 )
@@ -42,7 +44,9 @@ type Spur struct {
 type SpurOptions struct {
 	// Keep, when set, tells which addresses matter; a feed has millions, a
 	// store needs those in its logs. Entries of networks are always kept.
-	Keep func(netip.Addr) bool
+	// It is called by several goroutines at once.
+	Keep    func(netip.Addr) bool
+	Threads int // files read at a time; 0 means one
 }
 
 // SpurFeeds are feeds by date, and records of single addresses. They are
@@ -110,11 +114,24 @@ func OpenSpur(ctx context.Context, files []string, o SpurOptions) (*SpurFeeds, e
 	if len(files) == 0 {
 		return nil, fault.New(fault.Invalid, "no Spur feeds given")
 	}
+	names := slices.Compact(slices.Sorted(slices.Values(files)))
+	parts, errs := make([]SpurFeeds, len(names)), make([]error, len(names))
+	var g errgroup.Group
+	g.SetLimit(max(1, o.Threads))
+	for i, name := range names {
+		g.Go(func() error {
+			errs[i] = parts[i].read(ctx, name, &o)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	// As if one had been read after the other.
 	s := &SpurFeeds{}
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(files))) {
-		if err := s.read(ctx, name, &o); err != nil {
-			return nil, err
+	for i := range parts {
+		if errs[i] != nil {
+			return nil, errs[i]
 		}
+		s.add(&parts[i])
 	}
 	slices.Reverse(s.feeds)
 	slices.SortStableFunc(s.feeds, func(a, b *spurFeed) int { return cmp.Compare(a.known, b.known) })
@@ -122,6 +139,18 @@ func OpenSpur(ctx context.Context, files []string, o SpurOptions) (*SpurFeeds, e
 		slices.SortStableFunc(rs, func(a, b spurRecord) int { return cmp.Compare(a.known, b.known) })
 	}
 	return s, nil
+}
+
+// add puts what a later file says behind what is known.
+func (s *SpurFeeds) add(o *SpurFeeds) {
+	s.feeds, s.stats = append(s.feeds, o.feeds...), append(s.stats, o.stats...)
+	if s.records == nil {
+		s.records = o.records
+		return
+	}
+	for ip, rs := range o.records {
+		s.records[ip] = append(s.records[ip], rs...)
+	}
 }
 
 // CheckSpur reads the beginning of a feed: whether it is there, and text.

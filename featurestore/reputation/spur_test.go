@@ -2,9 +2,12 @@ package reputation
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,4 +98,32 @@ func FuzzSpur(f *testing.F) {
 			t.Fatalf("%q: %d kept", reason, n)
 		}
 	})
+}
+
+// Files read at once say what they say one after the other, and of several that
+// can't be read the first one is named.
+func TestOpenSpurThreads(t *testing.T) {
+	var files []string
+	for day := range 6 {
+		files = append(files, spurFile(t, fmt.Sprintf("2024080%d", 1+day/2), fmt.Sprintf("feed-%d.json", day), fmt.Sprintf(`{"ip":"5.6.7.8","infrastructure":"MOBILE","client":{"count":%d}}
+{"ip":"5.6.7.%d"}
+{"fetched_at":"2024-08-10T12:00:00Z","body":{"ip":"5.6.7.9","client":{"count":%d}}}
+nonsense
+`, day, 10+day, day)))
+	}
+	one, err := OpenSpur(t.Context(), files, SpurOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, err := OpenSpur(t.Context(), files, SpurOptions{Threads: 4})
+	if err != nil || !reflect.DeepEqual(one, many) {
+		t.Errorf("%+v, %+v, %v", one, many, err)
+	}
+	bad := []string{files[0], spurFile(t, "none", "a.json", `{"ip":"5.6.7.8"}`), spurFile(t, "none", "b.json", `{"ip":"5.6.7.8"}`)}
+	first := slices.Min(bad[1:])
+	for range 20 {
+		if _, err := OpenSpur(t.Context(), bad, SpurOptions{Threads: 3}); err == nil || !strings.Contains(err.Error(), first) {
+			t.Fatalf("%v, want one of %s", err, first)
+		}
+	}
 }

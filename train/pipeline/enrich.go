@@ -98,7 +98,7 @@ func (f *furtherSources) sources(ctx context.Context, known build.Known) (out []
 			}
 			keep = named.Contains
 		}
-		if f.spur, err = reputation.OpenSpur(ctx, c.Further.Spur, reputation.SpurOptions{Keep: keep}); err != nil {
+		if f.spur, err = reputation.OpenSpur(ctx, c.Further.Spur, reputation.SpurOptions{Keep: keep, Threads: c.Threads}); err != nil {
 			return nil, err
 		}
 	}
