@@ -150,6 +150,11 @@ func points(d Float) string {
 	return strings.Replace(fmt.Sprintf("%+.1f points", v), "-", "−", 1)
 }
 
+// signed is a difference with its sign and three decimals.
+func signed(x Float) string {
+	return strings.Replace(fmt.Sprintf("%+.3f", float64(x)), "-", "−", 1)
+}
+
 // decideF1 is decide for two flags that were both tuned for the best F1.
 func (p *Paired) decideF1(level float64) {
 	d := p.Difference
@@ -157,8 +162,8 @@ func (p *Paired) decideF1(level float64) {
 		p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model can't be compared with %s: F1 is undefined.", p.With)
 		return
 	}
-	p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model is %s %s: F1 %.3f against %.3f, a difference of %+.3f (%.0f %% interval %+.3f to %+.3f).",
-		p.Verdict.Words(), p.With, float64(p.Model), float64(p.Other), float64(d.Estimate), level*100, float64(d.Low), float64(d.High))
+	p.Sentence = fmt.Sprintf("Both tuned for the best F1 on the training months, the model is %s %s: F1 %.3f against %.3f, a difference of %s (%.0f %% interval %s to %s).",
+		p.Verdict.Words(), p.With, float64(p.Model), float64(p.Other), signed(d.Estimate), level*100, signed(d.Low), signed(d.High))
 }
 
 // decideCost is decide for what flagging saves at the costs that the threshold

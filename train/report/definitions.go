@@ -29,7 +29,7 @@ var definitions = definitionList{
 	{"at-half", "At one half", "Flagged when the raw probability is 0.5 or more, as in the published tables. The rules beside it are fitted for the best F1."},
 	{"operating-point", "Operating point", "The threshold with the greatest recall whose precision has a lower 90 % bound at or above the target on folds of the training months, grouped by address. If no threshold gives that, the model abstains. The rules beside it are fitted for the same target."},
 	{"lower-bound", "Lower 90 % bound", "Wilson's one-sided bound of a share at 90 % confidence, on the rows divided by the design effect of addresses that have several rows."},
-	{"interval", "Interval", "95 % percentile interval over bootstrap draws of whole addresses. Intervals in slices are Wilson's, with the same clustering."},
+	{"interval", "Interval", "95 % percentile interval over bootstrap draws of whole addresses. Intervals in slices and by address are Wilson's, with the same clustering, and differ a little from those of the draws."},
 	{"comparison", "Better, not distinguishable, worse", "The model and its rival flag the same rows at their operating points, both tuned to the same target. If the 95 % interval of the paired difference in recall lies above 0 the model is better, below 0 worse, else not distinguishable."},
 	{"same-precision", "Recall at its precision", "The model's greatest recall on the test months among thresholds whose precision is at least the rival's. In hindsight: nothing was chosen by it."},
 	{"mcnemar", "McNemar", "The exact test on rows where exactly one of two verdicts is right. It treats rows as independent."},

@@ -9,6 +9,15 @@ import (
 	"sluice/train/evaluation"
 )
 
+// precisionInterval is that of the figures, so that the first sentence and the
+// tables agree; where no draws were made, Wilson's.
+func precisionInterval(s *evaluation.Split) (low, high float64) {
+	if iv, ok := s.Intervals.Of("operating_point.classes.True.precision"); ok && iv.Low.Defined() && iv.High.Defined() {
+		return float64(iv.Low), float64(iv.High)
+	}
+	return float64(s.OperatingPoint.PrecisionLow), float64(s.OperatingPoint.PrecisionHigh)
+}
+
 // Verdict is the report's first sentence: whether the model may serve and why,
 // for a reader who reads nothing else.
 func Verdict(e *evaluation.Evaluation) string {
@@ -25,8 +34,8 @@ func Verdict(e *evaluation.Evaluation) string {
 		if precisionAim {
 			out += fmt.Sprintf(" (at least %s asked), and it finds %s of those reported", pct(float64(e.Target)), pct(float64(t.Recall)))
 			// A pass by the point alone is said with how sure it is.
-			if low := float64(s.OperatingPoint.PrecisionLow); low < float64(e.Target) {
-				out += fmt.Sprintf(" (the precision's 95 %% interval, %s to %s, reaches below the target)", pct(low), pct(float64(s.OperatingPoint.PrecisionHigh)))
+			if low, high := precisionInterval(s); low < float64(e.Target) {
+				out += fmt.Sprintf(" (the precision's 95 %% interval, %s to %s, reaches below the target)", pct(low), pct(high))
 			}
 		} else {
 			out += passedFor(e, s)
