@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"net/netip"
+
 	"sluice/featurestore"
 	"sluice/featurestore/build"
 	"sluice/featurestore/columns"
@@ -8,6 +10,18 @@ import (
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 )
+
+// behind gives the address that stands behind one of the store's rows, which is
+// what exports name; nil where that is a pseudonym whose key is not at hand.
+func behind(c *Config, st *featurestore.Store) func(netip.Addr) netip.Addr {
+	switch made := st.Manifest().Pseudonyms; {
+	case made == "":
+		return func(ip netip.Addr) netip.Addr { return ip }
+	case c.Pseudonyms != nil && c.Pseudonyms.Check() == made:
+		return c.Pseudonyms.Address
+	}
+	return nil
+}
 
 // earlierOf is what lists knew before a row's window. In a store of pseudonyms
 // they are asked about the addresses behind them, for which their key is

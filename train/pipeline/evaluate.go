@@ -91,7 +91,7 @@ func Evaluate(ctx context.Context, c Config, model string, months []row.Month, s
 	for i, sc := range scores {
 		raw[i], confidence[i] = sc.Probability, sc.Confidence
 	}
-	in := testInput(st, t, raw, lists, country)
+	in := testInput(&c, st, t, raw, lists, country)
 	in.Name = name + " on " + monthSpan(months)
 	in.Months = evaluation.Months{Train: monthNames(v.Manifest.Train), Test: monthNames(months)}
 	in.Calibrated = confidence
@@ -125,7 +125,7 @@ func evaluateList(ctx context.Context, c *Config, st *featurestore.Store, months
 		return nil, err
 	}
 	scores := make([]float64, t.len())
-	in := testInput(st, t, scores, lists, country)
+	in := testInput(c, st, t, scores, lists, country)
 	if in.ListedBefore == nil {
 		return nil, fault.Field(fault.Invalid, "labels", "listed-before needs --labels with exports known before %s", monthSpan(months))
 	}

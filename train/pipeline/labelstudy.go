@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/featurestore"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
@@ -21,11 +22,12 @@ var labelDelays = []int{0, 7, 30, 60, 90}
 // other labels, and how many agree with those of the version.
 func (w *work) relabelled(name string, have []string, train, test []row.Row, label func(netip.Addr, row.Month) row.Label) variant {
 	same, known := 0, 0
-	again := func(rows []row.Row) []row.Row {
+	again := func(rows []row.Row, of *featurestore.Store) []row.Row {
+		address := behind(w.Config, of)
 		out := slices.Clone(rows)
 		for i := range out {
 			was := out[i].Label
-			out[i].Label = label(out[i].IP, out[i].Month)
+			out[i].Label = label(address(out[i].IP), out[i].Month)
 			if was != row.Unknown && out[i].Label != row.Unknown {
 				known++
 				if was == out[i].Label {
@@ -35,7 +37,7 @@ func (w *work) relabelled(name string, have []string, train, test []row.Row, lab
 		}
 		return out
 	}
-	v := variant{name: name, have: have, names: w.train.names, params: w.params, rounds: w.rounds, train: again(train), test: again(test)}
+	v := variant{name: name, have: have, names: w.train.names, params: w.params, rounds: w.rounds, train: again(train, w.trainedIn()), test: again(test, w.store)}
 	if known == 0 {
 		v.skipped = "the exports give no row a label under it"
 		return v
@@ -49,8 +51,8 @@ func (w *work) noRelabelling() string {
 	switch {
 	case w.lists == nil:
 		return "no label exports are at hand"
-	case !w.knowsLists() || w.trainedIn().Manifest().Pseudonyms != "":
-		return "addresses are pseudonyms, which exports don't name"
+	case !w.knowsLists() || behind(w.Config, w.trainedIn()) == nil:
+		return "addresses are pseudonyms, whose key is not at hand"
 	}
 	return ""
 }

@@ -105,7 +105,7 @@ func (w *work) variant(v variant, out *evaluation.Variant) ([]evaluation.PartInp
 	scores := probabilities(pred, test, w.Threads)
 	var listed []bool
 	if w.knowsLists() {
-		listed = listedBefore(w.store, test, w.lists)
+		listed = listedBefore(w.Config, w.store, test, w.lists)
 	}
 	return parts(test, scores, op.Flags(scores), listed, seen(train, test)), nil
 }
@@ -138,9 +138,8 @@ func part(name string, t *table, scores []float64, flags []bool, keep func(i int
 	return in
 }
 
-// knowsLists reports whether exports can tell what was listed before: they name
-// addresses, and a store of pseudonyms has none.
-func (w *work) knowsLists() bool { return w.lists != nil && w.store.Manifest().Pseudonyms == "" }
+// knowsLists reports whether exports can tell what was listed before.
+func (w *work) knowsLists() bool { return w.lists != nil && behind(w.Config, w.store) != nil }
 
 func (w *work) months() evaluation.Months {
 	return evaluation.Months{Train: monthNames(w.Train), Test: monthNames(w.Test)}
@@ -224,13 +223,13 @@ func (w *work) columnStudy() (evaluation.Study, error) {
 	return s, nil
 }
 
-// addBaselines puts the rules at the operating point and the list itself into a study of
-// the columns, on the same rows.
+// addBaselines puts the rules at the operating point and the list itself into a
+// study of the columns, on the same rows.
 func (w *work) addBaselines(s *evaluation.Study) error {
 	if !w.knowsLists() {
 		return nil
 	}
-	listed := listedBefore(w.store, w.test, w.lists)
+	listed := listedBefore(w.Config, w.store, w.test, w.lists)
 	if listed == nil {
 		return nil
 	}

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"sluice/featurestore"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
+	"sluice/featurestore/pseudonym"
 	"sluice/featurestore/reputation"
 	"sluice/featurestore/row"
 	"sluice/models/drift"
@@ -275,5 +278,53 @@ func TestTrialElsewhere(t *testing.T) {
 	sim.Close()
 	if _, err := Trial(context.Background(), c, home, quiet); err == nil {
 		t.Error("simulated months are held against real ones")
+	}
+}
+
+// With the key, exports tell of a store of pseudonyms what they tell of
+// addresses: what was listed before, and the rows' labels under other readings.
+func TestListsAndPseudonyms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains some hundred small models")
+	}
+	key, err := pseudonym.New([]byte("a key of thirty-two bytes, no le"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	evaluated := func(key *pseudonym.Key, forget bool) (*TrialResult, map[string]string) {
+		c := smallSite(t, t.TempDir())
+		c.Pseudonyms = key
+		if _, err := Build(t.Context(), c, quiet); err != nil {
+			t.Fatal(err)
+		}
+		c.Logs, c.Review, c.Rounds = nil, true, 3
+		if forget {
+			c.Pseudonyms = nil
+		}
+		res, err := Trial(t.Context(), c, "", quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]string{}
+		for _, s := range res.Studies {
+			for _, v := range s.Variants {
+				told[s.Name] += v.Name + " (" + v.Skipped + ") "
+				if p := v.Part(evaluation.PartAll); p != nil && v.Name == "the list alone" {
+					told[s.Name] += fmt.Sprint(p.Confusion)
+				}
+			}
+		}
+		return res, told
+	}
+	plain, want := evaluated(nil, false)
+	masked, got := evaluated(key, false)
+	if plain.Split.ListedBefore == nil || masked.Split.ListedBefore == nil || plain.Split.ListedBefore.OperatingPoint.Confusion != masked.Split.ListedBefore.OperatingPoint.Confusion {
+		t.Errorf("listed before: %+v of addresses, %+v of pseudonyms", plain.Split.ListedBefore, masked.Split.ListedBefore)
+	}
+	if want[evaluation.StudyDelay] == "" || !maps.Equal(got, want) {
+		t.Errorf("studies of addresses %v\nof pseudonyms %v", want, got)
+	}
+	if res, got := evaluated(key, true); res.Split.ListedBefore != nil || got[evaluation.StudyDelay] != "" {
+		t.Errorf("without the key: %+v, %v", res.Split.ListedBefore, got)
 	}
 }

@@ -129,7 +129,7 @@ func (w *work) fitThresholds() error {
 // months.
 func (w *work) split() (evaluation.Split, error) {
 	begun := time.Now()
-	in := testInput(w.store, w.test, probabilities(w.predictor, w.test, w.Threads), w.lists, w.country)
+	in := testInput(w.Config, w.store, w.test, probabilities(w.predictor, w.test, w.Threads), w.lists, w.country)
 	in.Months, in.Name = w.months(), w.splitName()
 	in.Calibrated = w.calibration.ApplyAll(nil, in.Scores)
 	in.Operating, in.BestF1 = w.operating, &w.bestF1
@@ -186,11 +186,10 @@ func monthNames(ms []row.Month) []string {
 }
 
 // testInput fills in what does not depend on who is measured.
-func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputation.Set, country countries) evaluation.Input {
+func testInput(c *Config, st *featurestore.Store, t *table, raw []float64, lists *reputation.Set, country countries) evaluation.Input {
 	in := evaluation.Input{Labels: t.labels, Scores: raw, Groups: t.groups, RequestCount: t.requestCount, Unknown: t.unknown}
-	// Exports name addresses, and a store of pseudonyms has none.
-	if lists != nil && st.Manifest().Pseudonyms == "" {
-		in.ListedBefore = listedBefore(st, t, lists)
+	if lists != nil {
+		in.ListedBefore = listedBefore(c, st, t, lists)
 	}
 	if country == nil {
 		country = storedCountries(st, t)
@@ -200,13 +199,18 @@ func testInput(st *featurestore.Store, t *table, raw []float64, lists *reputatio
 }
 
 // listedBefore flags the rows whose address was on a list known strictly
-// before their window began; nil where no list was.
-func listedBefore(st *featurestore.Store, t *table, lists *reputation.Set) []bool {
+// before their window began; nil where no list was, or the addresses are not
+// known.
+func listedBefore(c *Config, st *featurestore.Store, t *table, lists *reputation.Set) []bool {
+	address := behind(c, st)
+	if address == nil {
+		return nil
+	}
 	spans := windowSpans(st)
 	flags := make([]bool, t.len())
 	known := false
 	for i, r := range t.rows {
-		e := lists.ListedBefore(r.IP, spans.of(r.Key).Start)
+		e := lists.ListedBefore(address(r.IP), spans.of(r.Key).Start)
 		flags[i] = e.Listed()
 		known = known || e.Exports > 0
 	}
