@@ -20,7 +20,9 @@ type monthBatch struct {
 	attack      string
 	n           int
 	ips         texts
-	values      [][]float64 // by feature, each as long as room
+	values      [][]float64 // by feature, each as long as room; nil for those in tuples
+	spans       []groupSpan // of the features in tuples
+	tuples      []tuples    // by span
 	room        int
 	labels      []row.Label
 	first, last []int64
@@ -48,6 +50,7 @@ func (t *texts) from(i int) int32 {
 // as many as were on their way at once stay, with the memory of their columns.
 type batches struct {
 	features int
+	spans    []groupSpan
 	mu       sync.Mutex
 	free     []*monthBatch
 }
@@ -60,12 +63,18 @@ func (p *batches) get(attack string) *monthBatch {
 	}
 	p.mu.Unlock()
 	if b == nil {
-		b = &monthBatch{values: make([][]float64, p.features)}
+		b = &monthBatch{values: make([][]float64, p.features), spans: p.spans, tuples: make([]tuples, len(p.spans))}
+		for i, s := range p.spans {
+			b.tuples[i].width = s.to - s.from
+		}
 	}
 	b.attack, b.n = attack, 0
 	b.ips.reset()
 	b.hours.reset()
 	b.labels, b.first, b.last = b.labels[:0], b.first[:0], b.last[:0]
+	for i := range b.tuples {
+		b.tuples[i].reset()
+	}
 	return b
 }
 
@@ -88,13 +97,24 @@ func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, la
 	if b.n > b.room {
 		b.grow()
 	}
-	for i, x := range values {
-		b.values[i][b.n-1] = x
+	from := 0
+	for i, s := range b.spans {
+		b.put(values, from, s.from)
+		b.tuples[i].add(values[s.from:s.to])
+		from = s.to
 	}
+	b.put(values, from, len(values))
 	b.labels = append(b.labels, l)
 	b.first, b.last = append(b.first, first), append(b.last, last)
 	b.hours.bytes = appendHours(b.hours.bytes, hours)
 	b.hours.end()
+}
+
+// put gives the last row its features from from to to-1.
+func (b *monthBatch) put(values []float64, from, to int) {
+	for i := from; i < to; i++ {
+		b.values[i][b.n-1] = values[i]
+	}
 }
 
 // apart is how many values lie between two columns, so that one row's values
@@ -105,12 +125,24 @@ const apart = 8
 // small stores have.
 func (b *monthBatch) grow() {
 	b.room = min(batchRows, max(64, 8*b.room))
-	slab := make([]float64, len(b.values)*(b.room+apart))
-	for i, v := range b.values {
-		more := slab[i*(b.room+apart):][:b.room:b.room]
-		copy(more, v)
-		b.values[i] = more
+	single := len(b.values)
+	for _, s := range b.spans {
+		single -= s.to - s.from
 	}
+	slab := make([]float64, single*(b.room+apart))
+	from := 0
+	more := func(to int) {
+		for ; from < to; from++ {
+			column := slab[:b.room:b.room]
+			copy(column, b.values[from])
+			b.values[from], slab = column, slab[b.room+apart:]
+		}
+	}
+	for _, s := range b.spans {
+		more(s.from)
+		from = s.to
+	}
+	more(len(b.values))
 }
 
 // rowsInto gives a function that writes rows, which must come in order of keys,

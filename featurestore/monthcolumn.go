@@ -23,8 +23,10 @@ const dictionaryMark = 1
 type columnEncoder struct {
 	month  string
 	layout []monthColumnLayout
+	spans  []groupSpan
 	zstd   *zstd.Encoder
 
+	tuples  groupTuples
 	dict    dictionary
 	words   []uint64
 	ints    []int64
@@ -36,10 +38,11 @@ type columnEncoder struct {
 	flags   []row.Label
 	levels  []uint8
 	encoder *thrift.Encoder
+	bytes   int // of the row group before, and some
 }
 
-func newColumnEncoder(month row.Month, layout []monthColumnLayout) *columnEncoder {
-	e := &columnEncoder{month: month.String(), layout: layout}
+func newColumnEncoder(month row.Month, layout []monthColumnLayout, spans []groupSpan) *columnEncoder {
+	e := &columnEncoder{month: month.String(), layout: layout, spans: spans}
 	// One goroutine, so nothing can fail; the fastest level makes about two
 	// thirds of what the slowest does of such columns.
 	e.zstd, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
@@ -49,6 +52,8 @@ func newColumnEncoder(month row.Month, layout []monthColumnLayout) *columnEncode
 
 // group encodes all columns of a row group.
 func (e *columnEncoder) group(g *rowGroup) error {
+	g.bytes = make([]byte, 0, e.bytes)
+	defer func() { e.tuples.group, e.bytes = nil, len(g.bytes)+len(g.bytes)/8 }()
 	for _, c := range e.layout {
 		var err error
 		switch c.what {
@@ -277,15 +282,32 @@ func (e *columnEncoder) times(g *rowGroup, c monthColumnLayout, of func(view) []
 // else as they are.
 func (e *columnEncoder) numbers(g *rowGroup, c monthColumnLayout) error {
 	count := c.kind == format.Int64
-	p, ok := e.dictionaryOf(g, c.feature, count)
+	at := slices.IndexFunc(e.spans, func(s groupSpan) bool { return s.from <= c.feature && c.feature < s.to })
+	var p chunk
+	var ok bool
+	if at < 0 {
+		p, ok = e.dictionaryOf(g, c.feature, count)
+	} else {
+		p, ok = e.tupled(g, c.feature, at)
+	}
 	if !ok {
 		e.words = e.words[:0]
+		add := func(x float64) {
+			e.words = append(e.words, word(x, count))
+			if x != x {
+				g.nans[c.feature]++
+			}
+		}
 		for _, v := range g.views {
-			for _, x := range v.values[c.feature][v.from:v.to] {
-				e.words = append(e.words, word(x, count))
-				if x != x {
-					g.nans[c.feature]++
+			if at < 0 {
+				for _, x := range v.values[c.feature][v.from:v.to] {
+					add(x)
 				}
+				continue
+			}
+			t := &v.tuples[at]
+			for _, n := range t.of[v.from:v.to] {
+				add(t.values[int(n)*t.width+c.feature-e.spans[at].from])
 			}
 		}
 		p = chunk{encoding: format.Plain, page: func(dst []byte, from, to int) ([]byte, error) {
@@ -330,7 +352,7 @@ func (e *columnEncoder) dictionaryOf(g *rowGroup, feature int, count bool) (_ ch
 		for i := 0; i < len(values); { // many columns repeat one value
 			x := values[i]
 			n, _ := e.dict.put(word(x, count))
-			if n < 0 || at+i < pageRows && e.dict.n > pageRows*3/8 {
+			if n < 0 || e.manyWords(at+i) {
 				return chunk{}, false
 			}
 			from := i
@@ -344,12 +366,12 @@ func (e *columnEncoder) dictionaryOf(g *rowGroup, feature int, count bool) (_ ch
 		at += len(values)
 	}
 	g.nans[feature] = nans
-	dictionary := make([]byte, 0, 8*e.dict.n)
-	for _, w := range e.dict.words[:e.dict.n] {
-		dictionary = binary.LittleEndian.AppendUint64(dictionary, w)
-	}
-	return e.indexed(dictionary, int(e.dict.n)), true
+	return e.indexed(e.dict.plain(), int(e.dict.n)), true
 }
+
+// manyWords says of a dictionary as it is at a row that it doesn't pay: the first
+// page tells.
+func (e *columnEncoder) manyWords(at int) bool { return at < pageRows && e.dict.n > pageRows*3/8 }
 
 // labels encodes the label, which may be null.
 func (e *columnEncoder) labels(g *rowGroup, c monthColumnLayout) error {
@@ -427,6 +449,15 @@ func (d *dictionary) put(w uint64) (n int32, fresh bool) {
 		}
 		at = (at + 1) & (1<<dictionaryBits - 1)
 	}
+}
+
+// plain are the words as a page has them.
+func (d *dictionary) plain() []byte {
+	b := make([]byte, 0, 8*d.n)
+	for _, w := range d.words[:d.n] {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
 }
 
 // next gives a number to what is no word.

@@ -77,6 +77,11 @@ type rowGroup struct {
 }
 
 func newMonthFile(out io.Writer, month row.Month, features []string, threads int) (*monthFile, error) {
+	return monthFileOf(out, month, features, spansOf(features), threads)
+}
+
+// monthFileOf keeps the features of spans as tuples, which shows nowhere.
+func monthFileOf(out io.Writer, month row.Month, features []string, spans []groupSpan, threads int) (*monthFile, error) {
 	if err := checkColumns(features); err != nil {
 		return nil, err
 	}
@@ -85,17 +90,17 @@ func newMonthFile(out io.Writer, month row.Month, features []string, threads int
 		out:      out,
 		month:    month,
 		features: len(features),
-		batches:  &batches{features: len(features)},
+		batches:  &batches{features: len(features), spans: spans},
 		nans:     make([]int64, len(features)),
 		info:     MonthInfo{Month: month, Columns: slices.Clone(features), First: math.MaxInt64, Last: math.MinInt64},
-		jobs:     make(chan *rowGroup, threads),
-		order:    make(chan *rowGroup, threads),
+		jobs:     make(chan *rowGroup), // those that wait take memory: batches do in their place
+		order:    make(chan *rowGroup, 2*threads),
 		done:     make(chan struct{}),
 	}
 	layout := monthLayout(features)
 	for range threads {
 		f.wg.Go(func() {
-			e := newColumnEncoder(month, layout)
+			e := newColumnEncoder(month, layout, spans)
 			for g := range f.jobs {
 				g.err = e.group(g)
 				for _, v := range g.views {

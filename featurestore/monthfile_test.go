@@ -1,10 +1,12 @@
 package featurestore
 
 import (
+	"bytes"
 	"io"
 	"math"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"sluice/featurestore/columns"
@@ -19,6 +21,69 @@ func furtherColumns() (names []string) {
 	return names
 }
 
+// A month whose further columns were kept as tuples is the month whose columns
+// were kept one by one, byte for byte: over the ends of batches, windows and row
+// groups, for values that have few or many words and are missing in several ways.
+func TestTuples(t *testing.T) {
+	names := append(columns.Stored(), furtherColumns()...)
+	spans := spansOf(names)
+	if n := len(columns.Further()); len(spans) != n || spans[0].from != len(columns.Stored()) || spans[n-1].to != len(names) {
+		t.Fatalf("%v", spans)
+	}
+	if s := spansOf(append(columns.Stored(), "asn", "own", "country_code", "spur_known")); len(s) != 3 {
+		t.Errorf("%v", s)
+	}
+	odd := []float64{math.NaN(), math.Float64frombits(0x7ff8000000000123), math.Copysign(0, -1), 0, math.Inf(1), 1}
+	write := func(spans []groupSpan, threads int) ([]byte, MonthInfo) {
+		rng := rand.New(rand.NewPCG(10, 11))
+		var out bytes.Buffer
+		f, err := monthFileOf(&out, 24293, names, spans, threads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write, end := f.rowsInto()
+		n := 0
+		for w, rows := range []int{1, 4096, 5000, 40, 30_000, 47_000, 9} {
+			records := []int{1, 3, 300, 1 << 20}[w%4] // the last one's columns don't pay as dictionaries
+			for i := range rows {
+				v := make([]float64, len(names))
+				for c := range columns.NumFeatures {
+					v[c] = float64(rng.IntN(4))
+				}
+				record := rng.IntN(records)
+				for c := columns.NumFeatures; c < len(v); c++ {
+					if v[c] = float64(record * c); record%5 < 2 || c%7 == 0 {
+						v[c] = odd[(record+c)%len(odd)]
+					}
+				}
+				r := row.Row{Key: row.Key{Month: 24293, Attack: string(rune('a' + w)), IP: netip.AddrFrom4([4]byte{11, byte(i >> 16), byte(i >> 8), byte(i)})}, Values: v, First: int64(n), Last: int64(n)}
+				n++
+				if err := write(&r); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes(), info
+	}
+	want, wantInfo := write(nil, 1)
+	for _, threads := range []int{1, 3} {
+		got, info := write(spans, threads)
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d threads: %d bytes, want %d", threads, len(got), len(want))
+		}
+		if !reflect.DeepEqual(info, wantInfo) {
+			t.Errorf("%+v\n%+v", info, wantInfo)
+		}
+	}
+}
+
 // BenchmarkMonthFile makes a month's file of rows as hours have them: most
 // addresses send one request, few are in a feed.
 func BenchmarkMonthFile(b *testing.B) {
@@ -29,6 +94,7 @@ func BenchmarkMonthFile(b *testing.B) {
 	for i := range given {
 		v := make([]float64, len(all))
 		n := 1 + rng.IntN(2)*rng.IntN(3)
+		record := rng.IntN(3000) // one in ten stands in a feed
 		for c := range v {
 			switch {
 			case c == columns.RequestCount:
@@ -37,10 +103,10 @@ func BenchmarkMonthFile(b *testing.B) {
 				v[c] = float64(rng.IntN(100_000)) / float64(n)
 			case c < columns.NumFeatures+columns.NumBehaviour:
 				v[c] = float64(rng.IntN(n+1)) / float64(n)
-			case rng.IntN(40) > 0:
+			case record >= 300:
 				v[c] = math.NaN()
 			default:
-				v[c] = float64(rng.IntN(30))
+				v[c] = float64(record * c % 31)
 			}
 		}
 		given[i] = v
