@@ -320,6 +320,17 @@ func missingReason(column string, sources []*Source) string {
 	if g, ok := columns.FurtherOf(column); ok {
 		return "the " + g.From + " given say nothing of these rows"
 	}
+	if i := slices.Index(columns.BehaviourNames(), column); i >= columns.RobotsTxtRatio {
+		old := 0
+		for _, src := range sources {
+			if src.PartialFormat < measuredFormat {
+				old++
+			}
+		}
+		if old > 0 {
+			return fmt.Sprintf("%d of %d log files were read before this column was known; give them to the build again", old, len(sources))
+		}
+	}
 	c, _ := columns.ByName(column)
 	for _, need := range c.Source {
 		lack := 0

@@ -201,6 +201,10 @@ const rowRules = 1
 // was written only since then.
 const cappedFormat = 3
 
+// measuredFormat is the oldest format of partials that has what columns from
+// robots_txt_ratio on need.
+const measuredFormat = 4
+
 const outdated = "user_agent_ip_count may exceed 64, where it stops today: build this month anew, in a new home"
 
 // outdate notes at each month whose rows may be of older rules that they are.

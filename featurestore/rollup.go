@@ -30,9 +30,13 @@ func (s *Store) rollUp(ctx context.Context, m row.Month, paths []string) (*aggre
 // from one another, after some were taken out of its partials. It must be
 // called for each row that is left, in order, and stop in the end.
 func (s *Store) rollUpAgain(ctx context.Context, info *MonthInfo) (again func(*row.Row) error, stop func(), err error) {
-	have := columns.Stored()
-	if len(info.Partials) == 0 || len(info.Columns) < len(have) || !slices.Equal(info.Columns[:len(have)], have) {
-		return func(*row.Row) error { return nil }, func() {}, nil
+	names := columns.BehaviourNames()
+	var shares [3][2]int // place in a row, index among behaviour columns
+	for i, c := range [...]int{columns.UserAgentIPCount, columns.PrefixIPCount, columns.PrefixRequestCount} {
+		shares[i] = [2]int{slices.Index(info.Columns, names[c]), c}
+		if len(info.Partials) == 0 || shares[i][0] < 0 {
+			return func(*row.Row) error { return nil }, func() {}, nil
+		}
 	}
 	paths := make([]string, len(info.Partials))
 	for i, p := range info.Partials {
@@ -61,8 +65,8 @@ func (s *Store) rollUpAgain(ctx context.Context, info *MonthInfo) (again func(*r
 			return fault.New(fault.Corrupt, "month %s and its partials hold other addresses; build it again from the logs", info.Month)
 		}
 		values = new(aggregate.Group).Behaviour(values[:0], shared)
-		for _, c := range [...]int{columns.UserAgentIPCount, columns.PrefixIPCount, columns.PrefixRequestCount} {
-			r.Values[columns.NumFeatures+c] = values[c]
+		for _, c := range shares {
+			r.Values[c[0]] = values[c[1]]
 		}
 		return nil
 	}, stop, nil

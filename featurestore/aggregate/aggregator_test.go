@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,10 +38,11 @@ func drawRequest(t *rapid.T, available webrequest.Field) webrequest.Request {
 		ResponseSize: rapid.OneOf(rapid.Int64Range(0, 100), rapid.Int64Range(1<<62, 1<<63-1)).Draw(t, "size"),
 		HasSize:      rapid.Bool().Draw(t, "has size"),
 		URIQuery:     pick("query", "", "-", "?a", "?b", "?c", "?d", "?e", "?"),
-		UserAgent:    pick("agent", "", "-", "x", "y", "curl/8", "absent", "bot (+https://bot.example/)", "who@example.org"),
+		UserAgent: pick("agent", "", "-", "x", "y", "curl/8", "absent", "bot (+https://bot.example/)", "who@example.org",
+			"Chrome/ Mozilla HeadlessChrome/126.0.0.0 Firefox/200", "Firefox/115.0", "Chrome/000 Firefox/9", "Chrome/123456", strings.Repeat("x", 70000)),
 		HTTPStatus:   pick("status", "", "-", "200", "301", "404", "503", "99", "2000"),
 		HTTPMethod:   pick("method", "", "GET", "POST", "post"),
-		URIPath:      pick("path", "", "/", "/a", "/b", "/c", "/.env", "/wp-login.php", "/wiki/.well-known/x"),
+		URIPath:      pick("path", "", "/", "/a", "/b", "/c", "/.env", "/wp-login.php", "/robots.txt", "/wiki/.well-known/x"),
 		Referer:      pick("referer", "", "-", "https://a.example/"),
 		AcceptLang:   pick("language", "", "-", "en"),
 		IsPageview:   webrequest.Tri(rapid.IntRange(0, 2).Draw(t, "pageview")),

@@ -22,7 +22,7 @@ func (s Shared) Values() (agentIPs, prefixIPs, prefixRequests float64) {
 
 // Behaviour appends the behaviour columns, in the order of columns.Behaviour,
 // to dst. One whose log column none of the requests' files has is NaN, and so
-// is one that a partial of format 1, which lacks it, has a part in.
+// is one that a partial of an older format, which lacks it, has a part in.
 func (g *Group) Behaviour(dst []float64, s Shared) []float64 {
 	from := len(dst)
 	dst = append(dst, make([]float64, columns.NumBehaviour)...)
@@ -47,6 +47,17 @@ func (g *Group) Behaviour(dst []float64, s Shared) []float64 {
 	v[columns.InterarrivalMedian], v[columns.InterarrivalSpread] = g.interarrival()
 	v[columns.UserAgentIPCount], v[columns.PrefixIPCount], v[columns.PrefixRequestCount] = s.Values()
 	v[columns.DeclaredCrawlerRatio] = g.Crawler.Ratio()
+	v[columns.RobotsTxtRatio] = math.NaN()
+	if g.Robots.Of == g.Probe.Of {
+		v[columns.RobotsTxtRatio] = g.Robots.Ratio()
+	}
+	v[columns.UserAgentLengthMax], v[columns.BrowserVersionMax] = math.NaN(), math.NaN()
+	if g.Measured > 0 && g.Measured == g.AgentRows {
+		v[columns.UserAgentLengthMax] = float64(g.AgentLength)
+		if g.Browser > 0 {
+			v[columns.BrowserVersionMax] = float64(g.Browser)
+		}
+	}
 	return dst
 }
 

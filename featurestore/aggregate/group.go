@@ -56,6 +56,12 @@ type Counts struct {
 	Probe                     Share // Of: requests of files that have uri_path
 	Crawler                   Share
 	Timed                     int64 // requests whose second is in Moments
+
+	// What format 4 added: requests for /robots.txt; the greatest length of a user_agent, in bytes, and the
+	// greatest version of a browser, 0 for none, among Measured requests of files
+	// that have user_agent.
+	Robots                         Share // Of: as of Probe
+	Measured, AgentLength, Browser int64
 }
 
 // add is a+b for two counts, at most the largest int64.
@@ -106,6 +112,9 @@ func (c *Counts) merge(o *Counts) {
 	c.Probe.merge(o.Probe)
 	c.Crawler.merge(o.Crawler)
 	c.Timed = add(c.Timed, o.Timed)
+	c.Robots.merge(o.Robots)
+	c.Measured = add(c.Measured, o.Measured)
+	c.AgentLength, c.Browser = max(c.AgentLength, o.AgentLength), max(c.Browser, o.Browser)
 }
 
 // Group is what requests contribute to one row. The zero value is no requests.

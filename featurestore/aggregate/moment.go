@@ -11,8 +11,9 @@ import (
 // request lies in.
 type facts struct {
 	query, agent, path uint64 // hashes; 0 is none
-	probe, crawler     bool
+	probe              bool
 	status             byte // first digit of a three-digit status, else 0
+	traits                  // of the agent
 }
 
 // classCache remembers a property of texts by their hash, so that what most
@@ -35,15 +36,22 @@ func (c *classCache) get(h uint64, look func(string) bool, text string) bool {
 
 // reading holds what one goroutine remembers from request to request.
 type reading struct {
-	probes, crawlers classCache
-	agents           [1 << 12]numberedAgent // by the reader's number
+	probes classCache
+	traits [512]hashedAgent       // by the hash's last bits
+	agents [1 << 12]numberedAgent // by the reader's number
 }
 
 // numberedAgent is what is known of an agent that the reader has numbered.
 type numberedAgent struct {
-	id      uint32 // 0 for none
-	crawler bool
-	hash    uint64
+	id   uint32 // 0 for none
+	hash uint64
+	traits
+}
+
+// hashedAgent is what is known of an agent with that hash; 0 is none.
+type hashedAgent struct {
+	hash uint64
+	traits
 }
 
 func (m *reading) facts(r *webrequest.Request, behaviour bool) (f facts) {
@@ -69,7 +77,7 @@ func (m *reading) facts(r *webrequest.Request, behaviour bool) (f facts) {
 func (m *reading) agent(r *webrequest.Request, f *facts, behaviour bool) {
 	n := &m.agents[r.UserAgentID%uint32(len(m.agents))]
 	if r.UserAgentID != 0 && n.id == r.UserAgentID {
-		f.agent, f.crawler = n.hash, n.crawler
+		f.agent, f.traits = n.hash, n.traits
 		return
 	}
 	agent := r.UserAgent
@@ -78,10 +86,14 @@ func (m *reading) agent(r *webrequest.Request, f *facts, behaviour bool) {
 	}
 	f.agent = hashString(agent)
 	if behaviour {
-		f.crawler = m.crawlers.get(f.agent, declaresCrawler, agent)
+		known := &m.traits[f.agent%uint64(len(m.traits))]
+		if known.hash != f.agent {
+			*known = hashedAgent{f.agent, traitsOf(agent)}
+		}
+		f.traits = known.traits
 	}
 	if r.UserAgentID != 0 {
-		*n = numberedAgent{r.UserAgentID, f.crawler, f.agent}
+		*n = numberedAgent{r.UserAgentID, f.agent, f.traits}
 	}
 }
 

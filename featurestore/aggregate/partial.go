@@ -25,12 +25,13 @@ import (
 // Blocks stand in the order of the header's windows, which is that of row keys.
 //
 // Format 2 added what behaviour columns need. A partial of format 1 is read as
-// lacking it. Format 3 holds the same in about a third of the bytes.
+// lacking it. Format 3 holds the same in about a third of the bytes. Format 4
+// added robots.txt and what is known of the agents' texts.
 const (
 	magic    = "SLPART\x00\x01"
 	endMagic = "SLPEND\x00\x01"
 	// formatVersion stands in the header; the magic only says what the file is.
-	formatVersion = 3
+	formatVersion = 4
 
 	trailerSize = 8 + 4 + 4 + 8
 	blockSize   = 32 << 10 // a block is closed by the record that fills it

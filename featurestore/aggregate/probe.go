@@ -115,9 +115,3 @@ func isNamed(segment string) bool {
 func equalLower(s, lower string) bool {
 	return len(s) == len(lower) && strings.EqualFold(s, lower)
 }
-
-// declaresCrawler reports whether an agent says how to reach who runs it, as
-// robots' operators do: a web address or an e-mail address.
-func declaresCrawler(agent string) bool {
-	return strings.Contains(agent, "://") || strings.Contains(agent, "@") || strings.Contains(agent, "+www.")
-}

@@ -38,7 +38,7 @@ const (
 	partSome        // the number is written
 )
 
-// appendRecord writes a record without its window (format 3):
+// appendRecord writes a record without its window (format 4):
 //
 //	flags
 //	address, 4 or 16 bytes
@@ -46,6 +46,7 @@ const (
 //	recordPartly: a mask of the wholes that are not all requests (16 bits), those
 //	codes of the parts (2 bytes, with recordBehaviour 4), those with partSome
 //	sum of sizes, recordWide: its upper 64 bits
+//	recordBehaviour: AgentLength, Browser
 //	first request, signed, from the start of the window; last, from the first
 //	number of agents, agents (8 bytes each, little-endian, ascending)
 //	number of queries, queries likewise
@@ -115,6 +116,10 @@ func appendRecord(b []byte, ip netip.Addr, g *Group, base int64) []byte {
 		flags |= recordWide
 		b = binary.AppendUvarint(b, g.SizeHi)
 	}
+	if behaviour {
+		b = binary.AppendUvarint(b, uint64(g.AgentLength))
+		b = binary.AppendUvarint(b, uint64(g.Browser))
+	}
 	b = binary.AppendVarint(b, g.First-base)
 	b = binary.AppendUvarint(b, uint64(g.Last-g.First))
 	b = appendHashes(b, g.Agents)
@@ -167,41 +172,44 @@ func (g *Group) momentsFollow() bool {
 }
 
 // twelveWholes and twelveParts of a group's counts belong to the twelve
-// columns, the others to behaviour.
+// columns, the others to behaviour, of which format 3 had fewer.
 const (
-	twelveWholes = 9
-	twelveParts  = 8
+	twelveWholes    = 9
+	twelveParts     = 8
+	wholesOfFormat3 = 14
+	partsOfFormat3  = 14
 )
 
 // wholes are counts of requests that have a column: most often all of them.
-func (c *Counts) wholes() [14]int64 {
+func (c *Counts) wholes() [16]int64 {
 	return [...]int64{
 		c.SizeRows, c.QueryRows, c.AgentRows, c.Referer.Of, c.AcceptLanguage.Of, c.Pageview.Of, c.RefererClass.Of, c.Spider.Of, c.AccessRows,
-		c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed,
+		c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed, c.Robots.Of, c.Measured,
 	}
 }
 
-func (c *Counts) setWholes(v *[14]int64) {
+func (c *Counts) setWholes(v *[16]int64) {
 	c.SizeRows, c.QueryRows, c.AgentRows, c.Referer.Of, c.AcceptLanguage.Of = v[0], v[1], v[2], v[3], v[4]
 	c.Pageview.Of, c.RefererClass.Of, c.Spider.Of, c.AccessRows = v[5], v[6], v[7], v[8]
-	c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed = v[9], v[10], v[11], v[12], v[13]
+	c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed, c.Robots.Of, c.Measured = v[9], v[10], v[11], v[12], v[13], v[14], v[15]
 }
 
 // parts are counts of requests with a property.
-func (c *Counts) parts() [14]int64 {
+func (c *Counts) parts() [15]int64 {
 	return [...]int64{
 		c.Referer.N, c.AcceptLanguage.N, c.Pageview.N, c.RefererClass.N, c.Spider.N, c.Desktop, c.MobileWeb, c.MobileApp,
-		c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N,
+		c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N, c.Robots.N,
 	}
 }
 
-func (c *Counts) setParts(v *[14]int64) {
+func (c *Counts) setParts(v *[15]int64) {
 	c.Referer.N, c.AcceptLanguage.N, c.Pageview.N, c.RefererClass.N, c.Spider.N = v[0], v[1], v[2], v[3], v[4]
 	c.Desktop, c.MobileWeb, c.MobileApp = v[5], v[6], v[7]
-	c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N = v[8], v[9], v[10], v[11], v[12], v[13]
+	c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N, c.Robots.N = v[8], v[9], v[10], v[11], v[12], v[13], v[14]
 }
 
-// fields are the plain counts in the order of formats 1 and 2, and of lanes.
+// fields are the plain counts in the order of formats 1 and 2, which have the
+// first of them, and of lanes.
 func (c *Counts) fields() [numFields]*int64 {
 	return [...]*int64{
 		&c.Requests, &c.SizeRows, &c.QueryRows, &c.AgentRows,
@@ -211,7 +219,7 @@ func (c *Counts) fields() [numFields]*int64 {
 		&c.Desktop, &c.MobileWeb, &c.MobileApp, &c.AccessRows,
 		&c.StatusRows, &c.Status3, &c.Status4, &c.Status5,
 		&c.Post.N, &c.Post.Of, &c.Probe.N, &c.Probe.Of, &c.Crawler.N, &c.Crawler.Of,
-		&c.Timed,
+		&c.Timed, &c.Robots.N, &c.Robots.Of,
 	}
 }
 
@@ -318,6 +326,9 @@ func (d *decoder) record(r *Record) error {
 			d.bad = true
 		}
 	}
+	if behaviour && d.format > 3 {
+		r.AgentLength, r.Browser = d.count(), d.count()
+	}
 	r.First = d.base + d.varint()
 	r.Last = r.First + d.count()
 	r.Agents = d.hashes(r.Agents)
@@ -382,7 +393,11 @@ func (d *decoder) skip(r *Record) error {
 		codes |= uint32(d.uint16()) << 16
 	}
 	some := codes >> 1 &^ codes & 0x55555555 // partSome
-	numbers(uint64(bits.OnesCount32(some)) + 3 + uint64(flags&recordWide/recordWide))
+	n = bits.OnesCount32(some) + 3 + int(flags&recordWide/recordWide)
+	if flags&recordBehaviour != 0 && d.format > 3 {
+		n += 2
+	}
+	numbers(uint64(n))
 	past(8 * min(d.uvarint(), math.MaxInt32))
 	past(8 * min(d.uvarint(), math.MaxInt32))
 	if flags&recordHours != 0 {
@@ -418,10 +433,14 @@ func (d *decoder) address(r *Record, b []byte, n int) bool {
 }
 
 func (d *decoder) counts(c *Counts, behaviour, partly bool) {
-	var wholes, parts [14]int64
+	var wholes [16]int64
+	var parts [15]int64
 	nWholes, nParts := twelveWholes, twelveParts
 	if behaviour {
 		nWholes, nParts = len(wholes), len(parts)
+		if d.format == 3 {
+			nWholes, nParts = wholesOfFormat3, partsOfFormat3
+		}
 	}
 	for i := range nWholes {
 		wholes[i] = c.Requests
@@ -551,8 +570,9 @@ func (g *Group) plausible() bool {
 		add(add(g.Desktop, g.MobileWeb), g.MobileApp) <= g.AccessRows &&
 		int64(len(g.Agents)) <= g.AgentRows && int64(len(g.Queries)) <= g.QueryRows &&
 		g.StatusRows <= g.Requests && add(add(g.Status3, g.Status4), g.Status5) <= g.StatusRows &&
-		within(g.Post) && within(g.Probe) && within(g.Crawler) &&
+		within(g.Post) && within(g.Probe) && within(g.Crawler) && within(g.Robots) && g.Robots.Of <= g.Probe.Of &&
 		g.Timed <= g.Requests && int64(len(g.Moments)) <= g.Timed && (g.Timed == 0) == (len(g.Moments) == 0) &&
 		int64(len(g.Paths)) <= g.Probe.Of &&
+		g.Measured <= g.AgentRows && (g.Measured > 0 || g.AgentLength|g.Browser == 0) &&
 		(g.SizeRows > 0 || g.SizeHi|g.SizeLo == 0)
 }

@@ -9,6 +9,9 @@ import (
 // fieldsOfFormat1 is the number of fields in format 1.
 const fieldsOfFormat1 = 18
 
+// fieldsOfFormat2 is their number in format 2.
+const fieldsOfFormat2 = 29
+
 // oldRecord reads a record of format 1 or 2:
 //
 //	length of the address (4 or 16), address,
@@ -30,7 +33,7 @@ func (d *decoder) oldRecord(r *Record) error {
 	}
 	r.Counts = Counts{}
 	for i, p := range r.Counts.fields() {
-		if d.format > 1 || i < fieldsOfFormat1 {
+		if i < fieldsOfFormat1 || d.format > 1 && i < fieldsOfFormat2 {
 			*p = d.count()
 		}
 	}

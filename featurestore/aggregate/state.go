@@ -10,7 +10,7 @@ import (
 
 // numFields is the number of counters of a group, in the order of
 // Counts.fields.
-const numFields = 29
+const numFields = 31
 
 // lanes are the counters of a group while requests come in, eight bits each:
 // field i is byte i%8 of word i/8. Most addresses send few requests, so four
@@ -49,6 +49,8 @@ const (
 	laneCrawler
 	laneCrawlerOf
 	laneTimed
+	laneRobots
+	laneRobotsOf
 )
 
 func (l *lanes) one(lane int) { l[lane>>3] += 1 << (lane & 7 * 8) }
@@ -77,6 +79,8 @@ type more struct {
 type doings struct {
 	paths   tally
 	moments moments
+	length  uint16 // of the longest agent
+	browser uint16 // the newest
 }
 
 const (
@@ -180,6 +184,7 @@ func (f *facts) count(r *webrequest.Request, d *webrequest.Derived, behaviour bo
 	}
 	share(has.Has(webrequest.FieldHTTPMethod), r.HTTPMethod == "POST", lanePost, lanePostOf)
 	share(has.Has(webrequest.FieldURIPath), f.probe, laneProbe, laneProbeOf)
+	share(has.Has(webrequest.FieldURIPath), r.URIPath == "/robots.txt", laneRobots, laneRobotsOf)
 	share(has.Has(webrequest.FieldUserAgent), f.crawler, laneCrawler, laneCrawlerOf)
 	return c
 }
@@ -217,8 +222,11 @@ func (st *state) add(c *counted, f *facts, do *doings) int {
 	if f.agent != 0 {
 		grown += st.agents.add(f.agent)
 	}
-	if do != nil && f.path != 0 {
-		grown += do.paths.add(f.path)
+	if do != nil {
+		if f.path != 0 {
+			grown += do.paths.add(f.path)
+		}
+		do.length, do.browser = max(do.length, f.length), max(do.browser, f.browser)
 	}
 	return grown
 }
@@ -258,6 +266,7 @@ func (st *state) group(g *Group, do *doings) {
 		c.Probe = Share{int64(l.at(laneProbe)), int64(l.at(laneProbeOf))}
 		c.Crawler = Share{int64(l.at(laneCrawler)), int64(l.at(laneCrawlerOf))}
 		c.Timed = int64(l.at(laneTimed))
+		c.Robots = Share{int64(l.at(laneRobots)), int64(l.at(laneRobotsOf))}
 	}
 	g.Hours = g.Hours[:0]
 	if m := st.more; m != nil {
@@ -274,6 +283,7 @@ func (st *state) group(g *Group, do *doings) {
 	g.Queries = st.queries.sorted(g.Queries[:0])
 	g.Paths, g.Moments = g.Paths[:0], g.Moments[:0]
 	if do != nil {
+		c.Measured, c.AgentLength, c.Browser = c.AgentRows, int64(do.length), int64(do.browser)
 		g.Paths = do.paths.sorted(g.Paths)
 		g.Moments = do.moments.sorted(g.Moments, st.first, st.last)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -92,6 +93,7 @@ func (t *twin) add(r *webrequest.Request) {
 		share("5xx", status != "", status == "5")
 		share("post", r.Available.Has(webrequest.FieldHTTPMethod), r.HTTPMethod == "POST")
 		share("probe", r.Available.Has(webrequest.FieldURIPath), r.URIPath == "/.env" || r.URIPath == "/wp-login.php")
+		share("robots", r.Available.Has(webrequest.FieldURIPath), r.URIPath == "/robots.txt")
 		share("crawler", r.Available.Has(webrequest.FieldUserAgent), strings.Contains(r.UserAgent, "@") || strings.Contains(r.UserAgent, "://"))
 		if r.Available.Has(webrequest.FieldURIPath) {
 			g.paths[r.URIPath]++
@@ -209,6 +211,26 @@ func (t *twin) behaviour(g *twinGroup, share func(string) float64) []float64 {
 		v[columns.InterarrivalMedian], v[columns.InterarrivalSpread] = quantile(.5), 0
 		if s := quantile(.25) + quantile(.75); s > 0 {
 			v[columns.InterarrivalSpread] = (quantile(.75) - quantile(.25)) / s
+		}
+	}
+	v[columns.RobotsTxtRatio] = share("robots")
+	v[columns.UserAgentLengthMax], v[columns.BrowserVersionMax] = math.NaN(), math.NaN()
+	for a := range g.agents {
+		text, _ := strings.CutPrefix(a, "=")
+		if a == "absent" {
+			text = ""
+		}
+		if n := float64(len(text)); !(v[columns.UserAgentLengthMax] >= n) {
+			v[columns.UserAgentLengthMax] = min(n, 65535)
+		}
+		m := regexp.MustCompile(`Chrome/([0-9]{1,4})`).FindStringSubmatch(text)
+		if m == nil || strings.Trim(m[1], "0") == "" {
+			m = regexp.MustCompile(`Firefox/([0-9]{1,4})`).FindStringSubmatch(text)
+		}
+		if m != nil {
+			if n, _ := strconv.ParseFloat(m[1], 64); n > 0 && !(v[columns.BrowserVersionMax] >= n) {
+				v[columns.BrowserVersionMax] = n
+			}
 		}
 	}
 	v[columns.UserAgentIPCount] = math.NaN()

@@ -21,12 +21,18 @@ const (
 	PrefixIPCount
 	PrefixRequestCount
 	DeclaredCrawlerRatio
+	RobotsTxtRatio
+	UserAgentLengthMax
+	BrowserVersionMax
 
-	NumBehaviour // 17
+	NumBehaviour // 20
 )
 
 // MaxUserAgentIPs is where user_agent_ip_count stops.
 const MaxUserAgentIPs = 64
+
+// MaxUserAgentLength is where user_agent_length_max stops, in bytes.
+const MaxUserAgentLength = 1<<16 - 1
 
 var behaviour = [NumBehaviour]Column{
 	Status3xxRatio:        {"status_3xx_ratio", Ratio, "", "share of requests answered with a redirect, http_status 300 to 399, among those with a status", []string{"http_status"}},
@@ -46,6 +52,9 @@ var behaviour = [NumBehaviour]Column{
 	PrefixIPCount:         {"prefix_ip_count", Int, "addresses", "addresses of the attack in the same /24, IPv6 /64, this one among them", nil},
 	PrefixRequestCount:    {"prefix_request_count", Int, "requests", "request_count of all addresses of the attack in the same /24, IPv6 /64", nil},
 	DeclaredCrawlerRatio:  {"declared_crawler_ratio", Ratio, "", "share of requests whose user_agent says how to reach who runs it: a web or e-mail address", []string{"user_agent"}},
+	RobotsTxtRatio:        {"robots_txt_ratio", Ratio, "", "share of requests whose uri_path is /robots.txt, which crawlers ask for and browsers don't (Tan and Kumar 2002)", []string{"uri_path"}},
+	UserAgentLengthMax:    {"user_agent_length_max", Bytes, "bytes", "length of the longest user_agent, at most 65535; an absent one has 0", []string{"user_agent"}},
+	BrowserVersionMax:     {"browser_version_max", Int, "", "newest browser that a user_agent claims: the number, of which four digits count, behind its first Chrome/, or else behind its first Firefox/; missing where none claims one", []string{"user_agent"}},
 }
 
 // Behaviour are the columns that are stored beside the twelve and enter a model

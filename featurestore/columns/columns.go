@@ -14,7 +14,7 @@ type Type string
 // The types. Every value is held as float64; NaN is missing.
 const (
 	Int   Type = "int"   // a count, exact up to 2^53
-	Bytes Type = "bytes" // a mean of byte counts
+	Bytes Type = "bytes" // a number of bytes, or a mean of such
 	Ratio Type = "ratio" // a share in [0, 1]
 	Bool  Type = "bool"  // 0 or 1
 

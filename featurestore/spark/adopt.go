@@ -48,6 +48,7 @@ type record struct {
 	Status5          int64 `parquet:"status_5xx,optional"`
 	Posts            int64 `parquet:"posts,optional"`
 	Probes           int64 `parquet:"probes,optional"`
+	Robots           int64 `parquet:"robots,optional"`
 	Crawlers         int64 `parquet:"crawlers,optional"`
 
 	First int64 `parquet:"first_at,optional"`
@@ -61,6 +62,8 @@ type record struct {
 	Paths        int64 `parquet:"paths,optional"`
 	Agents       int64 `parquet:"agents,optional"`
 	AgentIPs     int64 `parquet:"agent_ips,optional"`
+	AgentLength  int64 `parquet:"agent_length,optional"`
+	Browser      int64 `parquet:"browser,optional"`
 	PathRequests []struct {
 		Requests int64 `parquet:"requests,optional"`
 		Paths    int64 `parquet:"paths,optional"`
@@ -221,7 +224,9 @@ func (r *run) row(rec *record) (*row.Row, error) {
 			First: rec.First, Last: rec.Last,
 			StatusRows: rec.StatusRows, Status3: rec.Status3, Status4: rec.Status4, Status5: rec.Status5,
 			Post: aggregate.Share{N: rec.Posts, Of: has("http_method")}, Probe: aggregate.Share{N: rec.Probes, Of: has("uri_path")},
-			Crawler: aggregate.Share{N: rec.Crawlers, Of: has("user_agent")},
+			Crawler:  aggregate.Share{N: rec.Crawlers, Of: has("user_agent")},
+			Robots:   aggregate.Share{N: rec.Robots, Of: has("uri_path")},
+			Measured: has("user_agent"), AgentLength: rec.AgentLength, Browser: rec.Browser,
 		},
 		Agents: rec.Agents, Queries: rec.Queries, URIPaths: rec.Paths,
 	}

@@ -31,7 +31,7 @@ func p(n int64) *int64 { return &n }
 func records() []record {
 	rec := func(win int32, address string, n int64) record {
 		r := record{Window: win, Address: address, Requests: n, SizeLo: 100 * n, SizeRows: n, Referers: 1, Languages: n, Pageviews: 1, PageviewRows: n, RefererClasses: 1, RefererClassRows: n,
-			Spiders: 0, AgentTypeRows: n, Desktop: n, AccessRows: n, StatusRows: n, Status4: 1, First: 1720000000, Last: 1720000000 + n, Queries: 2, Paths: 1, Agents: 1, AgentIPs: 2,
+			Spiders: 0, AgentTypeRows: n, Desktop: n, AccessRows: n, StatusRows: n, Status4: 1, First: 1720000000, Last: 1720000000 + n, Queries: 2, Paths: 1, Agents: 1, AgentIPs: 2, AgentLength: 80, Browser: 126, Robots: 1,
 			PrefixIPs: 1, PrefixRequests: n, Quartile1: p(4), Quartile2: p(6), Quartile3: p(8)}
 		r.Hours = append(r.Hours, struct {
 			Hour     int64 `parquet:"hour,optional"`
@@ -111,7 +111,7 @@ func TestBuild(t *testing.T) {
 	if len(m.Rows) != 2 || m.Rows[0].IP != netip.MustParseAddr("192.0.2.1") || m.Rows[1].IP != netip.MustParseAddr("2001:db8::1") {
 		t.Fatalf("rows %v", m.Rows)
 	}
-	for name, want := range map[string]float64{"request_count": 3, "response_size_mean": 100, "uri_query_count": 2, "not_null_referer_ratio": 1. / 3, "not_null_accept_language_ratio": math.NaN(), "uri_path_entropy": 0, "interarrival_median": 1.5, "interarrival_spread": (2. - 1) / (2 + 1), "user_agent_ip_count": 2} {
+	for name, want := range map[string]float64{"request_count": 3, "response_size_mean": 100, "uri_query_count": 2, "not_null_referer_ratio": 1. / 3, "not_null_accept_language_ratio": math.NaN(), "uri_path_entropy": 0, "interarrival_median": 1.5, "interarrival_spread": (2. - 1) / (2 + 1), "user_agent_ip_count": 2, "robots_txt_ratio": 1./3, "user_agent_length_max": 80, "browser_version_max": 126} {
 		for i, n := range m.Columns {
 			if got := m.Rows[1].Values[i]; n == name && got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
 				t.Errorf("%s is %v, want %v", name, got, want)

@@ -3,6 +3,8 @@ package spark
 import (
 	"fmt"
 	"strings"
+
+	"sluice/featurestore/columns"
 )
 
 // A request is scanned once. It is counted in one group of each kind: those of
@@ -40,12 +42,25 @@ var bits = []struct{ name, sql string }{
 	{"status_4xx", "length(http_status) = 3 AND substr(http_status, 1, 1) = '4'"},
 	{"status_5xx", "length(http_status) = 3 AND substr(http_status, 1, 1) = '5'"},
 	{"posts", "http_method = 'POST'"},
+	{"robots", pathOf + " = '/robots.txt'"},
 	{"crawlers", "contains(user_agent, '://') OR contains(user_agent, '@') OR contains(user_agent, '+www.')"},
 }
 
 // isProbe looks for the pattern in a path; it is dear, and so is asked of each
 // path rather than each request where paths are told apart.
 func isProbe(path string) string { return path + " RLIKE " + lit(probePattern) }
+
+// agentLength and browserOf are what aggregate measures of an agent's text.
+func agentLength(agent string) string {
+	return fmt.Sprintf("CAST(least(octet_length(%s), %d) AS BIGINT)", agent, columns.MaxUserAgentLength)
+}
+
+func browserOf(agent string) string {
+	after := func(name string) string {
+		return fmt.Sprintf("nullif(CAST(nullif(regexp_extract(%s, '%s/([0-9]{1,4})', 1), '') AS BIGINT), 0)", agent, name)
+	}
+	return fmt.Sprintf("coalesce(%s, %s)", after("Chrome"), after("Firefox"))
+}
 
 // again is the flag of a request in a further window of several.
 const again int64 = 1 << 40
@@ -115,7 +130,7 @@ sluice_requests AS (
 	for _, f := range bits {
 		names = append(names, f.name)
 	}
-	names = append(names, "probes", "queries", "paths", "agents", "agent_ips", "path_requests")
+	names = append(names, "probes", "queries", "paths", "agents", "agent_ips", "agent_length", "browser", "path_requests")
 	fmt.Fprintf(&b, `,
 sluice_gaps AS (
   SELECT coalesce(win, -1) AS win, %s AS address, %s,
@@ -151,16 +166,17 @@ sluice_alike AS (
     count(value) AS distinct_values, sum(requests) AS requests, sum(size_hi) AS size_hi, sum(size_lo) AS size_lo,
     sum(CASE WHEN kind = %[3]d AND %[6]s THEN requests END) AS probes,
     min(CASE WHEN kind = %[4]d THEN n END) AS first_at, max(CASE WHEN kind = %[4]d THEN n END) AS last_at,
-    collect_list(CASE WHEN kind = %[4]d THEN n END) AS times, CAST(NULL AS BIGINT) AS agent_ips
+    collect_list(CASE WHEN kind = %[4]d THEN n END) AS times, CAST(NULL AS BIGINT) AS agent_ips,
+    max(CASE WHEN kind = %[7]d THEN %[8]s END) AS agent_length, max(CASE WHEN kind = %[7]d THEN %[9]s END) AS browser
   FROM sluice_each
   GROUP BY 1, 2, 3, 4
   UNION ALL
-  SELECT win, address, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, count(*) OVER (PARTITION BY win, value)
+  SELECT win, address, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, count(*) OVER (PARTITION BY win, value), NULL, NULL
   FROM sluice_each
   WHERE kind = %[7]d + least(0, requests, size_hi, size_lo)
 ),
 sluice_sums AS (
-  SELECT win, address`, eachKeys, kindQuery, kindPath, kindTime, kindFlags, isProbe("value"), kindAgent)
+  SELECT win, address`, eachKeys, kindQuery, kindPath, kindTime, kindFlags, isProbe("value"), kindAgent, agentLength("value"), browserOf("value"))
 	sumsOf(&b, o)
 	for _, c := range []struct {
 		name string
@@ -169,7 +185,7 @@ sluice_sums AS (
 		fmt.Fprintf(&b, ",\n    coalesce(sum(CASE WHEN kind = %d THEN distinct_values END), 0) AS %s", c.kind, c.name)
 	}
 	fmt.Fprintf(&b, `,
-    coalesce(sum(probes), 0) AS probes, max(agent_ips) AS agent_ips,
+    coalesce(sum(probes), 0) AS probes, max(agent_ips) AS agent_ips, max(agent_length) AS agent_length, max(browser) AS browser,
     sort_array(collect_list(CASE WHEN kind = %[1]d THEN named_struct('requests', which, 'paths', distinct_values) END)) AS path_requests,
     sort_array(flatten(collect_list(CASE WHEN kind = %[2]d THEN times END))) AS times
   FROM sluice_alike
@@ -184,21 +200,21 @@ func approximateGroups(o *Options) string {
 	fmt.Fprintf(&b, `,
 sluice_alike AS (
   SELECT win, address, kind, coalesce(hour, flags) AS which, requests, size_hi, size_lo, first_at, last_at,
-    CAST(NULL AS BIGINT) AS queries, CAST(NULL AS BIGINT) AS paths, CAST(NULL AS BIGINT) AS agents
+    CAST(NULL AS BIGINT) AS queries, CAST(NULL AS BIGINT) AS paths, CAST(NULL AS BIGINT) AS agents, CAST(NULL AS BIGINT) AS agent_length, CAST(NULL AS BIGINT) AS browser
   FROM (SELECT win, address, CASE grouping_id() WHEN 1 THEN %[1]d ELSE %[2]d END AS kind, hour, flags, count(*) AS requests, sum(size_hi) AS size_hi, sum(size_lo) AS size_lo, min(t) AS first_at, max(t) AS last_at
     FROM (SELECT *, t div 3600 AS hour FROM sluice_requests)
     GROUP BY win, address, hour, flags
     GROUPING SETS ((win, address, hour), (win, address, flags)))
   UNION ALL
-  SELECT win, address, 0, NULL, NULL, NULL, NULL, NULL, NULL, approx_count_distinct(query, %[3]v), approx_count_distinct(path, %[3]v), approx_count_distinct(agent, %[3]v)
+  SELECT win, address, 0, NULL, NULL, NULL, NULL, NULL, NULL, approx_count_distinct(query, %[3]v), approx_count_distinct(path, %[3]v), approx_count_distinct(agent, %[3]v), max(%[4]s), max(%[5]s)
   FROM sluice_requests
   GROUP BY win, address
 ),
 sluice_sums AS (
-  SELECT win, address`, kindTime, kindFlags, ApproximateError)
+  SELECT win, address`, kindTime, kindFlags, ApproximateError, agentLength("agent"), browserOf("agent"))
 	sumsOf(&b, o)
 	fmt.Fprintf(&b, `,
-    max(queries) AS queries, max(paths) AS paths, max(agents) AS agents, CAST(NULL AS BIGINT) AS agent_ips,
+    max(queries) AS queries, max(paths) AS paths, max(agents) AS agents, CAST(NULL AS BIGINT) AS agent_ips, max(agent_length) AS agent_length, max(browser) AS browser,
     CAST(NULL AS ARRAY<STRUCT<requests: BIGINT, paths: BIGINT>>) AS path_requests, CAST(NULL AS ARRAY<BIGINT>) AS times
   FROM sluice_alike
   GROUP BY win, address

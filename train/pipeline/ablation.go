@@ -82,7 +82,7 @@ func Ablate(ctx context.Context, c Config, sink Sink) (*Ablation, error) {
 			return nil, nil, err
 		}
 		if len(have) < len(stored) || !slices.Equal(have[:len(stored)], stored) {
-			return nil, nil, fault.Field(fault.Invalid, "columns", "%s was built before behaviour was stored; build it again from its logs with train features build --logs", monthSpan(months))
+			return nil, nil, fault.Field(fault.Invalid, "columns", "%s was built before all of today's behaviour columns were stored; build it again from its logs with train features build --logs", monthSpan(months))
 		}
 		return withEarlier(&c, st, lists, have, rows)
 	}

@@ -212,7 +212,7 @@ func TestAblate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Rows) < 3 || got.Rows[0].Set != "twelve" || got.Rows[0].Columns != 12 || got.Rows[1].Columns != 29 || got.Rows[2].Columns != 34 || got.Rows[0].Gain != nil {
+	if len(got.Rows) < 3 || got.Rows[0].Set != "twelve" || got.Rows[0].Columns != 12 || got.Rows[1].Columns != 32 || got.Rows[2].Columns != 37 || got.Rows[0].Gain != nil {
 		t.Fatalf("%+v", got)
 	}
 	for i, r := range got.Rows[:3] {

@@ -196,7 +196,7 @@ func (w *work) columnStudy() (evaluation.Study, error) {
 	if err != nil {
 		return evaluation.Study{}, err
 	}
-	behaviour := slices.Contains(have, columns.BehaviourNames()[0])
+	behaviour := !slices.ContainsFunc(columns.BehaviourNames(), func(n string) bool { return !slices.Contains(have, n) })
 	variants := []variant{
 		{name: "twelve", note: "the published study's columns", names: columns.Names()},
 		{name: "with behaviour", note: "what requests do besides", names: columns.Stored()},
@@ -207,7 +207,7 @@ func (w *work) columnStudy() (evaluation.Study, error) {
 		v.have, v.train, v.test, v.params, v.rounds = have, train, test, w.params, w.rounds
 		switch {
 		case i > 0 && !behaviour:
-			v.skipped = "the months were built before behaviour was stored; build them again from their logs"
+			v.skipped = "the months were built before all of today's behaviour columns were stored; build them again from their logs"
 		case i == 2 && !slices.Contains(have, full[len(full)-1]):
 			v.skipped = "no label exports are at hand to say what was listed before"
 		}
