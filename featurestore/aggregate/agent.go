@@ -6,20 +6,24 @@ import (
 	"sluice/featurestore/columns"
 )
 
-// traits are what behaviour columns need of one user_agent's text.
+// traits are what behaviour columns need of one user_agent's text, in four
+// bytes, for tables of them are looked into with every request.
 type traits struct {
-	crawler bool
-	length  uint16 // in bytes, at most columns.MaxUserAgentLength
-	browser uint16 // the major version that it claims; 0 for none
+	length uint16 // in bytes, at most columns.MaxUserAgentLength
+	claims uint16 // twice the major version of a browser, 0 for none; 1 more for a declared crawler
 }
 
 func traitsOf(agent string) traits {
-	return traits{
-		crawler: declaresCrawler(agent),
-		length:  uint16(min(len(agent), columns.MaxUserAgentLength)),
-		browser: browserVersion(agent),
+	t := traits{length: uint16(min(len(agent), columns.MaxUserAgentLength)), claims: 2 * browserVersion(agent)}
+	if declaresCrawler(agent) {
+		t.claims++
 	}
+	return t
 }
+
+func (t traits) crawler() bool { return t.claims&1 != 0 }
+
+func (t traits) browser() uint16 { return t.claims / 2 }
 
 // declaresCrawler reports whether an agent says how to reach who runs it, as
 // robots' operators do: a web address or an e-mail address.

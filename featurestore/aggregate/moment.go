@@ -37,14 +37,14 @@ func (c *classCache) get(h uint64, look func(string) bool, text string) bool {
 // reading holds what one goroutine remembers from request to request.
 type reading struct {
 	probes classCache
-	traits [512]hashedAgent       // by the hash's last bits
+	traits [256]hashedAgent       // by the hash's last bits
 	agents [1 << 12]numberedAgent // by the reader's number
 }
 
 // numberedAgent is what is known of an agent that the reader has numbered.
 type numberedAgent struct {
-	id   uint32 // 0 for none
 	hash uint64
+	id   uint32 // 0 for none
 	traits
 }
 
@@ -93,7 +93,7 @@ func (m *reading) agent(r *webrequest.Request, f *facts, behaviour bool) {
 		f.traits = known.traits
 	}
 	if r.UserAgentID != 0 {
-		*n = numberedAgent{r.UserAgentID, f.agent, f.traits}
+		*n = numberedAgent{f.agent, r.UserAgentID, f.traits}
 	}
 }
 

@@ -185,7 +185,7 @@ func (f *facts) count(r *webrequest.Request, d *webrequest.Derived, behaviour bo
 	share(has.Has(webrequest.FieldHTTPMethod), r.HTTPMethod == "POST", lanePost, lanePostOf)
 	share(has.Has(webrequest.FieldURIPath), f.probe, laneProbe, laneProbeOf)
 	share(has.Has(webrequest.FieldURIPath), r.URIPath == "/robots.txt", laneRobots, laneRobotsOf)
-	share(has.Has(webrequest.FieldUserAgent), f.crawler, laneCrawler, laneCrawlerOf)
+	share(has.Has(webrequest.FieldUserAgent), f.crawler(), laneCrawler, laneCrawlerOf)
 	return c
 }
 
@@ -226,7 +226,7 @@ func (st *state) add(c *counted, f *facts, do *doings) int {
 		if f.path != 0 {
 			grown += do.paths.add(f.path)
 		}
-		do.length, do.browser = max(do.length, f.length), max(do.browser, f.browser)
+		do.length, do.browser = max(do.length, f.length), max(do.browser, f.browser())
 	}
 	return grown
 }

@@ -111,7 +111,7 @@ func TestBuild(t *testing.T) {
 	if len(m.Rows) != 2 || m.Rows[0].IP != netip.MustParseAddr("192.0.2.1") || m.Rows[1].IP != netip.MustParseAddr("2001:db8::1") {
 		t.Fatalf("rows %v", m.Rows)
 	}
-	for name, want := range map[string]float64{"request_count": 3, "response_size_mean": 100, "uri_query_count": 2, "not_null_referer_ratio": 1. / 3, "not_null_accept_language_ratio": math.NaN(), "uri_path_entropy": 0, "interarrival_median": 1.5, "interarrival_spread": (2. - 1) / (2 + 1), "user_agent_ip_count": 2, "robots_txt_ratio": 1./3, "user_agent_length_max": 80, "browser_version_max": 126} {
+	for name, want := range map[string]float64{"request_count": 3, "response_size_mean": 100, "uri_query_count": 2, "not_null_referer_ratio": 1. / 3, "not_null_accept_language_ratio": math.NaN(), "uri_path_entropy": 0, "interarrival_median": 1.5, "interarrival_spread": (2. - 1) / (2 + 1), "user_agent_ip_count": 2, "robots_txt_ratio": 1. / 3, "user_agent_length_max": 80, "browser_version_max": 126} {
 		for i, n := range m.Columns {
 			if got := m.Rows[1].Values[i]; n == name && got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
 				t.Errorf("%s is %v, want %v", name, got, want)
