@@ -46,6 +46,9 @@ type Change struct {
 	Columns []ColumnSource
 	// Threads is the number of goroutines that merge months; at least 1.
 	Threads int
+	// Memory bounds the rows on their way into months' files, in bytes, as far as
+	// one row group at a time allows; 0 doesn't.
+	Memory int64
 	// Later leaves months as they are: what changed waits for the next change
 	// without it, which merges every month of which Pending says so.
 	Later bool
@@ -267,7 +270,7 @@ func (s *Store) mergeMonths(ctx context.Context, next *Manifest, months []row.Mo
 	for range side {
 		wg.Go(func() {
 			for i := range work {
-				info, err := s.mergeMonth(ctx, next, months[i], partials[months[i]], c, max(1, c.Threads/side))
+				info, err := s.mergeMonth(ctx, next, months[i], partials[months[i]], c, max(1, c.Threads/side), c.Memory/int64(side))
 				if err != nil {
 					cancel(err)
 					continue

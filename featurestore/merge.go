@@ -14,7 +14,7 @@ import (
 
 // mergeMonth merges a month's partials into its file. Windows are merged and
 // row groups encoded by several goroutines each; rows keep their order.
-func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, partials []string, c *Change, threads int) (*MonthInfo, error) {
+func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, partials []string, c *Change, threads int, memory int64) (*MonthInfo, error) {
 	if len(partials) == 0 {
 		return nil, nil
 	}
@@ -38,7 +38,8 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 	if job.behaviour {
 		features = columns.Stored()
 	}
-	info, err := s.writeMonthBatches(m, append(features, further.names...), threads, func(f *monthFile) error {
+	features = append(features, further.names...)
+	info, err := s.writeMonthBatches(m, features, encoders(threads, memory, features), func(f *monthFile) error {
 		return job.run(ctx, f, threads)
 	})
 	if err != nil || info == nil {
@@ -66,6 +67,19 @@ func (s *Store) mergeMonth(ctx context.Context, next *Manifest, m row.Month, par
 	return info, nil
 }
 
+// encoders is how many goroutines may encode row groups of features within
+// memory bytes: beside theirs one is being filled. 0 bytes is no bound.
+func encoders(threads int, memory int64, features []string) int {
+	if memory <= 0 {
+		return threads
+	}
+	row := 8*len(features) + 48 // and the address, the label, the times, the hours
+	for _, s := range spansOf(features) {
+		row -= 8 * (s.to - s.from)
+	}
+	return int(min(int64(threads), max(1, memory/int64(rowGroupRows*row)-1)))
+}
+
 // monthMerge is the merging of one month.
 type monthMerge struct {
 	*aggregate.Merger
@@ -83,7 +97,7 @@ type window struct {
 }
 
 // ahead bounds how many batches of a window wait for those before it.
-const ahead = 4
+const ahead = 16
 
 // run merges windows side by side and adds their batches in order.
 func (j *monthMerge) run(ctx context.Context, f *monthFile, threads int) error {

@@ -12,7 +12,7 @@ import (
 )
 
 // batchRows is how many rows go through the making of a month's file together.
-const batchRows = 4096
+const batchRows = 1024
 
 // monthBatch is some rows of one attack on their way into a month's file,
 // column by column.

@@ -138,3 +138,17 @@ func BenchmarkMonthFile(b *testing.B) {
 		})
 	}
 }
+
+// Row groups of few columns take less, and one goroutine always encodes.
+func TestEncoders(t *testing.T) {
+	all := append(columns.Stored(), furtherColumns()...)
+	for _, c := range []struct {
+		memory int64
+		of     []string
+		want   int
+	}{{0, all, 8}, {1, all, 1}, {64 << 20, all, 2}, {64 << 20, columns.Names(), 6}, {1 << 30, all, 8}} {
+		if got := encoders(8, c.memory, c.of); got != c.want {
+			t.Errorf("%d columns in %d bytes: %d, want %d", len(c.of), c.memory, got, c.want)
+		}
+	}
+}

@@ -107,7 +107,7 @@ func (b *builder) build(ctx context.Context) error {
 		}
 	}
 	change.Pseudonyms = b.pseudonyms()
-	change.Windows, change.Labeler, change.Threads, change.Later = b.windows, b.Labeler, b.Threads, b.Later
+	change.Windows, change.Labeler, change.Threads, change.Memory, change.Later = b.windows, b.Labeler, b.Threads, b.Memory, b.Later
 	change.Progress = func(m row.Month, done, total int) {
 		b.meter.send(Progress{Stage: StageMerge, Done: int64(done), Total: int64(total), Detail: m.String()})
 	}

@@ -235,7 +235,7 @@ func TestCompareChild(t *testing.T) {
 		c.Web = webrequest.DefaultOptions(webrequest.Site)
 	}
 	limit, _ := strconv.ParseInt(part[3], 10, 64)
-	c.Memory, _ = LimitMemory(limit)
+	c.Memory, c.Threads, _ = LimitMemory(limit, c.Threads, 0)
 	build(t, open(t, part[1]), c)
 	if status, err := os.ReadFile("/proc/self/status"); err == nil {
 		os.Stdout.Write(status)

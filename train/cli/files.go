@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/featurestore/attack"
+	"sluice/featurestore/build"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/fault"
 	"sluice/featurestore/pseudonym"
@@ -109,6 +110,9 @@ func (d *dataFlags) fill(c *pipeline.Config) error {
 	}
 	if c.Memory, err = parseSize(*d.memory); err != nil {
 		return err
+	}
+	if c.Memory > 0 && c.Memory < build.LeastMemory {
+		return fault.Field(fault.Usage, "memory", "--memory %s: a month's rows can't be made in less than %dMiB; give that or more", *d.memory, build.LeastMemory>>20)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sluice/featurestore"
+	"sluice/featurestore/build"
 	"sluice/featurestore/fault"
 	"sluice/train/pipeline"
 )
@@ -92,7 +93,7 @@ func declareData(fs *flag.FlagSet) *dataFlags {
 	fs.Var(&d.drops, "drops", "silent-drop records, `FILES`, for the columns drops")
 	fs.Var(&d.crawlerRanges, "crawler-ranges", "published ranges of crawlers, `FILES`, for the column verified_crawler")
 	d.pseudonymise = fs.String("pseudonymise", "", "`KEYFILE` of 32 bytes: store prefix-preserving pseudonyms instead of addresses")
-	d.memory = fs.String("memory", "", "`SIZE` that reading logs may take, as in 512MiB")
+	d.memory = fs.String("memory", "", fmt.Sprintf("`SIZE` that the program may take while logs are read and months made, as in 512MiB; at least %dMiB", build.LeastMemory>>20))
 	d.simulated = fs.Bool("simulated", false, "the logs are simulated; such a home never takes real ones")
 	return d
 }

@@ -40,6 +40,8 @@ func Build(ctx context.Context, c Config, sink Sink) ([]featurestore.MonthInfo, 
 
 // readLogs brings the store up to date with the logs and labels given.
 func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *reputation.Set, sink Sink) error {
+	groups, threads, restore := build.LimitMemory(c.Memory, c.Threads, c.Further.mapped())
+	defer restore()
 	further, err := openFurther(ctx, c, st)
 	if err != nil {
 		return err
@@ -88,12 +90,10 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 	labeler, keeper := keepLabels(st, labeler, lists)
 	if len(c.Logs) > 0 {
 		begun := time.Now()
-		groups, restore := build.LimitMemory(c.Memory)
-		defer restore()
 		meters := map[string]*meter{}
 		res, err := build.Build(ctx, st, build.Config{
 			Files: c.Logs, Windows: c.Windows, Zone: c.Zone, Access: c.Access, Web: c.Web, Filter: &c.Filter,
-			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: c.Threads, Memory: groups, Twelve: c.Twelve, Later: c.Later, Columns: further.sources,
+			Labeler: labeler, Pseudonyms: c.Pseudonyms, Threads: threads, Memory: groups, Twelve: c.Twelve, Later: c.Later, Columns: further.sources,
 			Progress: func(p build.Progress) {
 				m := meters[p.Stage]
 				if m == nil {
@@ -122,7 +122,7 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 		}
 		keeper.warn(sink)
 	}
-	if err := mergePending(ctx, c, st, labeler, further, changed, sink); err != nil {
+	if err := mergePending(ctx, c, st, featurestore.Change{Labeler: labeler, Threads: threads, Memory: groups}, further, changed, sink); err != nil {
 		return err
 	}
 	if lists != nil {
@@ -143,14 +143,14 @@ func readLogs(ctx context.Context, c *Config, st *featurestore.Store, lists *rep
 }
 
 // mergePending merges months that waited for a run which names no log.
-func mergePending(ctx context.Context, c *Config, st *featurestore.Store, labeler featurestore.Labeler, further *furtherSources, changed map[row.Month]bool, sink Sink) error {
+func mergePending(ctx context.Context, c *Config, st *featurestore.Store, change featurestore.Change, further *furtherSources, changed map[row.Month]bool, sink Sink) error {
 	if c.Later || len(st.Pending()) == 0 {
 		return nil
 	}
 	m := newMeter(sink, build.StageMerge, "months")
-	change := featurestore.Change{Labeler: labeler, Threads: c.Threads, Progress: func(month row.Month, done, total int) {
+	change.Progress = func(month row.Month, done, total int) {
 		m.at(int64(done), int64(total), month.String())
-	}}
+	}
 	var err error
 	change.Columns, err = further.sources(ctx, func() (*featurestore.AddressSet, error) { return st.Addresses(ctx, &change) })
 	if err != nil {

@@ -59,7 +59,7 @@ type Config struct {
 	ExpiresIn time.Duration         // of a score after its as_of; 0 means 7 days
 
 	Threads int
-	Memory  int64 // bytes that reading logs may take; 0 means the default
+	Memory  int64 // bytes that the program may take until months are made, from build.LeastMemory on; 0 means no bound
 	Grid    bool  // add the published splits to the report
 	// Review adds the studies to the report: three sets of columns, tuned and
 	// untuned parameters, other label definitions and delays.

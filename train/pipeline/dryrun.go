@@ -229,17 +229,17 @@ func (c *Config) estimate(ctx context.Context, seen peeked, toRead, rows int64, 
 	default:
 		say("time    about %s to train on %d rows: %d trainings of %d rounds at the pace of a trial on this machine", about(float64(fits)*float64(rows)*float64(c.Rounds)/pace), rows, fits, c.Rounds)
 	}
-	memory := c.Memory
-	if memory <= 0 {
-		memory = aggregate.DefaultMemory
+	logs := fmt.Sprintf("at most %s for the groups of the logs", bytesText(aggregate.DefaultMemory))
+	if c.Memory > 0 {
+		logs = fmt.Sprintf("at most %s while logs are read and months made (--memory)", bytesText(c.Memory))
 	}
 	// A row is held with all its stored columns and once as the trainer's matrix,
 	// the values as float32 and the bins as bytes.
 	perRow := int64(8*(columns.NumFeatures+columns.NumBehaviour) + 5*len(c.Columns) + 128)
 	if rows > 0 && !unknown {
-		say("memory  at most %s for the groups of the logs (--memory), then about %s for %d training rows", bytesText(memory), bytesText(rows*perRow), rows)
+		say("memory  %s, then about %s for %d training rows", logs, bytesText(rows*perRow), rows)
 	} else {
-		say("memory  at most %s for the groups of the logs (--memory), then about %s for each 100,000 rows", bytesText(memory), bytesText(1e5*perRow))
+		say("memory  %s, then about %s for each 100,000 rows", logs, bytesText(1e5*perRow))
 	}
 	return out
 }

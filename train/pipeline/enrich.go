@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,16 @@ type FurtherFiles struct {
 
 func (f *FurtherFiles) empty() bool {
 	return len(f.MMDB)+len(f.Spur)+len(f.Drops)+len(f.CrawlerRanges) == 0
+}
+
+// mapped are the bytes of the files that are mapped into memory.
+func (f *FurtherFiles) mapped() (bytes int64) {
+	for _, path := range f.MMDB {
+		if st, err := os.Stat(path); err == nil {
+			bytes += st.Size()
+		}
+	}
+	return bytes
 }
 
 // furtherSources are what tells columns from elsewhere than the logs. What is
