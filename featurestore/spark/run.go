@@ -273,7 +273,8 @@ func (r *run) from() string {
 }
 
 // tail passes on what is written and keeps the last line of it that says
-// something: no place in a program, and not how well all goes.
+// something: no place in a program, not how well all goes, and no warning, which
+// nothing ends of.
 type tail struct {
 	w    io.Writer
 	last []byte
@@ -285,7 +286,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	for _, line := range bytes.SplitAfter(p, []byte("\n")) {
 		t.part = append(t.part, line...)
 		if bytes.HasSuffix(t.part, []byte("\n")) {
-			if text := bytes.TrimSpace(t.part); len(text) > 0 && !bytes.HasPrefix(text, []byte("at ")) && !bytes.Contains(text, []byte(" INFO ")) {
+			if text := bytes.TrimSpace(t.part); len(text) > 0 && !bytes.HasPrefix(text, []byte("at ")) && !bytes.Contains(text, []byte(" INFO ")) && !bytes.Contains(text, []byte(" WARN ")) {
 				t.last = append(t.last[:0], text[:min(len(text), longest)]...)
 			}
 			t.part = t.part[:0]
