@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -124,12 +125,13 @@ func scalingWorld(n int) simulate.Config {
 // TestScaling measures what rows by days cost against requests, on one machine
 // with two processors and 4 GiB of heap, adds it to testdata/scaling.json and
 // draws the picture that the README shows. Of the costs it asserts nothing; the
-// rows are package build's.
+// rows are package build's. What it reads stays in the folder for temporary
+// files, for the next time.
 //
-//	SLUICE_LONG=1 SLUICE_SPARK_SCALING=1000000,10000000,100000000 go test -run 'TestScaling$' -v -timeout 12h ./featurestore/spark
+//	SLUICE_LONG=1 SLUICE_SPARK_SCALING=1000000,11700000,30000000,100000000 go test -run 'TestScaling$' -v -timeout 12h ./featurestore/spark
 func TestScaling(t *testing.T) {
 	if os.Getenv(envScaling) == "" {
-		t.Skip("it takes hours: set " + envScaling + "=1000000,10000000,100000000")
+		t.Skip("it takes hours: set " + envScaling + "=1000000,11700000,30000000,100000000")
 	}
 	eachSpark(t, func(t *testing.T, s *installed) {
 		for _, text := range strings.Split(os.Getenv(envScaling), ",") {
@@ -137,9 +139,10 @@ func TestScaling(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := filepath.Join(os.TempDir(), "sluice-spark-days-"+text)
+			world := scalingWorld(n)
+			dir := filepath.Join(os.TempDir(), fmt.Sprintf("sluice-spark-days-%d-%d", world.Rows, world.BackgroundIPs))
 			if _, err := os.Stat(filepath.Join(dir, "manifest.json")); err != nil {
-				w, err := simulate.New(scalingWorld(n))
+				w, err := simulate.New(world)
 				if err != nil {
 					t.Fatal(err)
 				}
