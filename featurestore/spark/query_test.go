@@ -75,8 +75,9 @@ func TestPrintedQuery(t *testing.T) {
 	})
 }
 
-// TestApproximate: distinct counts are within five standard deviations, what
-// they are not made of is the same, and what needs each value is missing.
+// TestApproximate: distinct counts are within five standard deviations, or one
+// off, what they are not made of is the same, and what needs each value is
+// missing.
 func TestApproximate(t *testing.T) {
 	eachSpark(t, func(t *testing.T, s *installed) {
 		w := makeWorld(t, simulate.Config{Seed: 9, Rows: 400, Scale: .05, Months: 1})
@@ -89,7 +90,7 @@ func TestApproximate(t *testing.T) {
 		}
 		missing := map[string]bool{"uri_path_entropy": true, "interarrival_median": true, "interarrival_spread": true, "user_agent_ip_count": true}
 		approximate := map[string]bool{"uri_query_count": true, "user_agent_count": true, "uri_path_count": true, "distinct_uri_path_ratio": true}
-		worst, largest := 0., 0.
+		worst, largest, counts := 0., 0., 0
 		for key, values := range want {
 			for i, name := range columns.Stored() {
 				v := got[key][i]
@@ -99,13 +100,17 @@ func TestApproximate(t *testing.T) {
 						t.Errorf("%s is %v, want none", name, v)
 					}
 				case approximate[name]:
-					off := math.Abs(v-values[i]) / math.Max(values[i], math.SmallestNonzeroFloat64)
-					if v == values[i] {
-						off = 0
+					off, one := math.Abs(v-values[i]), 1.
+					if name == "distinct_uri_path_ratio" {
+						one = 1 / values[columns.RequestCount]
 					}
-					worst, largest = math.Max(worst, off), math.Max(largest, values[i])
-					if off > 5*ApproximateError {
+					// Two of a few values may share a register, which no share of them is.
+					if off > math.Max(5*ApproximateError*values[i], one+1e-9) {
 						t.Errorf("%s of %v is %v, want about %v", name, key, v, values[i])
+					}
+					if one == 1 && values[i] >= 20 {
+						counts++
+						worst, largest = math.Max(worst, off/values[i]), math.Max(largest, values[i])
 					}
 				case math.Float64bits(v) != math.Float64bits(values[i]) && !(math.IsNaN(v) && math.IsNaN(values[i])):
 					t.Errorf("%s of %v is %v, want %v", name, key, v, values[i])
@@ -116,6 +121,9 @@ func TestApproximate(t *testing.T) {
 		if !strings.Contains(strings.Join(info.Notes, "\n"), "approximate") {
 			t.Errorf("notes %v", info.Notes)
 		}
-		t.Logf("Spark %s: %d rows, distinct counts of up to %v at most %.2f %% off", res.Version, len(got), largest, 100*worst)
+		if counts < 100 || largest < 1000 {
+			t.Errorf("only %d counts of 20 or more, up to %v: the draw is no test", counts, largest)
+		}
+		t.Logf("Spark %s: %d rows, %d distinct counts of 20 to %v at most %.2f %% off", res.Version, len(got), counts, largest, 100*worst)
 	})
 }
