@@ -236,5 +236,8 @@ func lacking(name string) string {
 	if g, ok := columns.FurtherOf(name); ok {
 		return "; it is made of " + g.From + ": give them"
 	}
+	if slices.Contains(columns.BehaviourNames(), name) {
+		return ": its months were built without it, for --columns twelve or by an earlier version; give their logs again with --logs"
+	}
 	return ""
 }
