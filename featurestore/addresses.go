@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/bits"
 	"net/netip"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -125,6 +126,55 @@ func (s *AddressSet) All() iter.Seq[netip.Addr] {
 	}
 }
 
+// addressRuns gathers addresses that come in ascending runs, one for each
+// window, most of them known from the runs before: each is looked for a few steps
+// behind the last one.
+type addressRuns struct {
+	known, fresh []uint32 // IPv4; known ascending
+	at           int      // in known, of the last one
+	last         uint32
+	others       AddressSet // IPv6
+}
+
+func (r *addressRuns) add(ip netip.Addr) {
+	if !ip.Is4() {
+		r.others.Add(ip)
+		return
+	}
+	a := ip.As4()
+	x := binary.BigEndian.Uint32(a[:])
+	if x < r.last {
+		r.at = 0
+	}
+	r.last = x
+	lo := r.at
+	for step := 1; lo < len(r.known) && r.known[lo] < x; step *= 2 {
+		r.at = lo + 1
+		lo += step
+	}
+	for hi := min(lo, len(r.known)); r.at < hi; {
+		if mid := int(uint(r.at+hi) >> 1); r.known[mid] < x {
+			r.at = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if r.at < len(r.known) && r.known[r.at] == x {
+		return
+	}
+	if r.fresh = append(r.fresh, x); len(r.fresh) > 1<<14+len(r.known)/4 {
+		r.join()
+	}
+}
+
+// join makes fresh addresses known.
+func (r *addressRuns) join() {
+	r.known = append(r.known, r.fresh...)
+	slices.Sort(r.known)
+	r.known = slices.Compact(r.known)
+	r.fresh, r.at = r.fresh[:0], 0
+}
+
 // Addresses are those with rows in the store as it is after a change of files
 // and sources: those of months that the change merges from their partials, which
 // several goroutines read, those of other months from their rows. Errors:
@@ -143,12 +193,16 @@ func (s *Store) Addresses(ctx context.Context, c *Change) (*AddressSet, error) {
 		for i, p := range want[m] {
 			paths[i] = s.PartialPath(p)
 		}
-		sets := make([]AddressSet, max(1, c.Threads))
-		if err := aggregate.ScanAddresses(ctx, paths, m, len(sets), func(goroutine int, ip netip.Addr) { sets[goroutine].Add(ip) }); err != nil {
+		runs := make([]addressRuns, max(1, c.Threads))
+		if err := aggregate.ScanAddresses(ctx, paths, m, len(runs), func(goroutine int, ip netip.Addr) { runs[goroutine].add(ip) }); err != nil {
 			return nil, err
 		}
-		for i := range sets {
-			out.AddAll(&sets[i])
+		for i := range runs {
+			runs[i].join()
+			for _, x := range runs[i].known {
+				out.add4(x)
+			}
+			out.AddAll(&runs[i].others)
 		}
 	}
 	for _, m := range s.Months() {

@@ -3,6 +3,7 @@ package featurestore
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -67,6 +68,46 @@ func TestAddressSetAddAll(t *testing.T) {
 		for ip := range twin {
 			if !out.Contains(ip) {
 				t.Fatalf("%v: %s is lost", sizes, ip)
+			}
+		}
+	}
+}
+
+// Runs of addresses give what a map would, in whatever order they come.
+func TestAddressRuns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, space := range []int{1, 300, 1 << 17} {
+		var r addressRuns
+		twin := map[netip.Addr]bool{}
+		for range 60 {
+			run := make([]uint32, rng.IntN(3000))
+			for i := range run {
+				run[i] = uint32(rng.IntN(space))
+			}
+			if rng.IntN(4) > 0 {
+				slices.Sort(run)
+			}
+			for _, x := range run {
+				ip := netip.AddrFrom4([4]byte{0, byte(x >> 16), byte(x >> 8), byte(x)})
+				if x%50 == 1 {
+					ip = netip.AddrFrom16([16]byte{0x20, 1, 14: byte(x >> 8), 15: byte(x)})
+				}
+				twin[ip] = true
+				r.add(ip)
+			}
+		}
+		r.join()
+		if n := len(r.known) + r.others.Len(); n != len(twin) || !slices.IsSorted(r.known) {
+			t.Errorf("%d addresses, want %d", n, len(twin))
+		}
+		for _, x := range r.known {
+			if ip := netip.AddrFrom4([4]byte{0, byte(x >> 16), byte(x >> 8), byte(x)}); !twin[ip] {
+				t.Fatalf("%s did not come", ip)
+			}
+		}
+		for ip := range twin {
+			if ip.Is6() && !r.others.Contains(ip) {
+				t.Fatalf("%s is lost", ip)
 			}
 		}
 	}

@@ -112,8 +112,10 @@ func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, la
 
 // put gives the last row its features from from to to-1.
 func (b *monthBatch) put(values []float64, from, to int) {
-	for i := from; i < to; i++ {
-		b.values[i][b.n-1] = values[i]
+	n := b.n - 1
+	columns := b.values[from:to]
+	for i, x := range values[from:to] {
+		columns[i][n] = x
 	}
 }
 

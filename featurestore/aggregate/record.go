@@ -373,9 +373,19 @@ func (d *decoder) skip(r *Record) error {
 		return errRecord
 	}
 	numbers := func(n uint64) {
-		for ; n > 0 && !d.bad; n-- {
-			d.uvarint()
+		b := d.b
+		for ; n > 0; n-- {
+			i := 0
+			for i < len(b) && b[i] >= 0x80 {
+				i++
+			}
+			if i >= min(len(b), binary.MaxVarintLen64) {
+				d.bad, b = true, nil
+				break
+			}
+			b = b[i+1:]
 		}
+		d.b = b
 	}
 	past := func(n uint64) {
 		if n > uint64(len(d.b)) {
