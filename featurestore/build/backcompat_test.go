@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,4 +127,61 @@ func values(t *testing.T, s *featurestore.Store, n int) map[row.Key]rowValues {
 		}
 	}
 	return out
+}
+
+// Taking an address out of a month of an earlier version changes what the
+// others have from it as it does in a month of today.
+func TestOldStoresErase(t *testing.T) {
+	shared := []string{"user_agent_ip_count", "prefix_ip_count", "prefix_request_count"}
+	of := func(s *featurestore.Store) map[row.Key][3]float64 {
+		t.Helper()
+		out := map[row.Key][3]float64{}
+		for _, m := range s.Months() {
+			month, err := s.ReadMonth(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range month.Rows {
+				var v [3]float64
+				for i, n := range shared {
+					v[i] = r.Values[slices.Index(month.Columns, n)]
+				}
+				out[r.Key] = v
+			}
+		}
+		return out
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "backcompat", "4-manifest"))); err != nil {
+		t.Fatal(err)
+	}
+	old, now := open(t, dir), open(t, filepath.Join(t.TempDir(), "now"))
+	build(t, now, config(filepath.Join(dir, "a.json.gz"), filepath.Join(dir, "b.json.gz")))
+	before := of(now)
+	if !maps.Equal(of(old), before) {
+		t.Fatal("the old store's rows are not today's")
+	}
+	// An address whose fellows have something from it.
+	var gone row.Key
+	for k, v := range before {
+		if v[0] > 1 && (!gone.IP.IsValid() || k.Compare(gone) < 0) {
+			gone = k
+		}
+	}
+	if !gone.IP.IsValid() {
+		t.Fatal("no address shares an agent")
+	}
+	for _, s := range []*featurestore.Store{old, now} {
+		if _, err := s.Erase(t.Context(), gone.IP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := of(now)
+	changed := false
+	for k, v := range after {
+		changed = changed || v != before[k]
+	}
+	if !changed || !maps.Equal(of(old), after) {
+		t.Errorf("without %s: changed %v, alike %v", row.Mask(gone.IP), changed, maps.Equal(of(old), after))
+	}
 }
