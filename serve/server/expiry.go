@@ -46,6 +46,24 @@ func (s *Server) setExpiry() {
 	s.service.refuseExpired.Store(refuse)
 }
 
+// warnExpired says at the start, not only in each answer, that a feed's scores
+// have all run out.
+func (s *Server) warnExpired(now time.Time) {
+	l, err := s.feeds.acquire()
+	if err != nil {
+		return
+	}
+	defer l.release()
+	if s.service.refusesFeed(l, now) {
+		message := "the scores of the feed of " + string(l.Date()) + " expired at " + l.expiresAt.UTC().Format(time.RFC3339) + " and are not answered; " + freshScores
+		s.log.Warn(message)
+		s.config.Events(Event{Warning: &WarningEvent{Message: message}})
+	}
+}
+
+// freshScores is what to do where scores have run out.
+const freshScores = "train run on newer logs writes a new feed, serve --expired mark answers with old ones"
+
 // serves reports whether stored scores can be answered.
 func (s *service) serves(now time.Time) bool {
 	l, err := s.feeds.acquire()
@@ -87,7 +105,7 @@ func expired(field, message string, at time.Time) error {
 	if field != "" {
 		info.Metadata["field"] = field
 	}
-	st := status.New(codes.Unavailable, message+"; train run writes a new feed, serve --expired mark answers with old ones")
+	st := status.New(codes.Unavailable, message+"; "+freshScores)
 	return &statusError{st: withDetails(st, info, nil)}
 }
 

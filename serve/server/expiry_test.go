@@ -270,3 +270,24 @@ func TestExpiredPage(t *testing.T) {
 		t.Error("a live feed is said to have run out")
 	}
 }
+
+// Scores that have all run out are said when the service starts.
+func TestExpiredFeedAtTheStart(t *testing.T) {
+	said := make(chan string, 8)
+	hear := func(c *Config) {
+		c.Events = func(e Event) {
+			if e.Warning != nil {
+				said <- e.Warning.Message
+			}
+		}
+	}
+	start(t, []feed.Line{expiring("192.0.2.1", -time.Hour)}, refuse, hear)
+	select {
+	case got := <-said:
+		if !strings.Contains(got, "the scores of the feed of 2024-08-31 expired at ") || !strings.Contains(got, "--expired mark") {
+			t.Errorf("%q", got)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nothing was said")
+	}
+}

@@ -256,6 +256,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.policyEvent()
 	s.config.Events(Event{Serving: &ServingEvent{GRPC: s.GRPCAddr(), HTTP: s.HTTPAddr()}})
 	s.log.Info("serving", "grpc", s.GRPCAddr(), "http", s.HTTPAddr(), "tokens", s.guard != nil)
+	s.warnExpired(time.Now())
 
 	poll := time.NewTicker(s.config.Poll)
 	defer poll.Stop()

@@ -166,7 +166,11 @@ func expandGlobs(flagName string, patterns []string) ([]string, error) {
 			if _, err := os.Lstat(p); err == nil {
 				matches = []string{p} // a name that only looks like a pattern
 			} else {
-				return nil, fault.Field(fault.Invalid, flagName, "--%s %q: no such file; check the path (globs may be quoted or not)", flagName, p)
+				advice := "check the path (globs may be quoted or not)"
+				if strings.Contains(p, ",") {
+					advice = "several files are separated by spaces, not by commas"
+				}
+				return nil, fault.Field(fault.Invalid, flagName, "--%s %q: no such file; %s", flagName, p, advice)
 			}
 		}
 		for _, m := range matches {

@@ -68,8 +68,8 @@ type dataFlags struct {
 
 func declareData(fs *flag.FlagSet) *dataFlags {
 	d := &dataFlags{siteHosts: list{comma: true}, apiPrefixes: list{comma: true}, apiHosts: list{comma: true}, proxies: list{comma: true}, cacheStatus: list{comma: true}, ownReporters: list{comma: true}}
-	fs.Var(&d.logs, "logs", "log `FILES` or globs, plain, gzip or zstd; - is stdin")
-	fs.Var(&d.labels, "labels", "AbuseIPDB export `FILES` or globs: plain text, blacklist JSON, check answers, CSV")
+	fs.Var(&d.logs, "logs", "log `FILES` or globs, separated by spaces, plain, gzip or zstd; - is stdin")
+	fs.Var(&d.labels, "labels", "AbuseIPDB export `FILES` or globs, separated by spaces: plain text, blacklist JSON, check answers, CSV")
 	d.attacks = fs.String("attacks", "none", "`FILE` of attack windows (CSV, JSON); detect: found in the logs; none: each month is one window")
 	d.describe = fs.Bool("describe-attacks", false, "read the logs once more for what the requests of given windows have in common (paths, queries, agents), for the report")
 	d.profile = fs.String("profile", "site", "rules for derived columns: `site` for ordinary logs, wikimedia for webrequest")

@@ -28,7 +28,7 @@ func passedFor(e *evaluation.Evaluation, s *evaluation.Split) string {
 		rate := falsePositives(s)
 		fmt.Fprintf(&out, ", it flags %s of those not reported (at most %s asked), and it finds %s of those reported", finePct(rate.Estimate), finePct(evaluation.Float(a.FalsePositiveRate)), found)
 		if float64(rate.High) > a.FalsePositiveRate {
-			fmt.Fprintf(&out, " (the false-positive rate's 95 %% interval, %s to %s, reaches above the limit)", finePct(rate.Low), finePct(rate.High))
+			fmt.Fprintf(&out, " (the false-positive rate's 95 %% interval, %s to %s, reaches above the limit)", finePct(rate.Low), abovePct(rate.High, a.FalsePositiveRate))
 		}
 	case aim.Cost:
 		saved := saving(a, s)
@@ -72,6 +72,20 @@ func finePct(x evaluation.Float) string {
 		return fixed(v*100, 2) + " %"
 	}
 	return pct(float64(x))
+}
+
+// abovePct is finePct of a share above a limit, with the digits that it takes to
+// tell them apart.
+func abovePct(x evaluation.Float, limit float64) string {
+	if s := finePct(x); s != finePct(evaluation.Float(limit)) {
+		return s
+	}
+	for decimals := 2; decimals < 6; decimals++ {
+		if s := fixed(float64(x)*100, decimals); s != fixed(limit*100, decimals) {
+			return s + " %"
+		}
+	}
+	return "just above " + finePct(evaluation.Float(limit))
 }
 
 // aimCards are headline figures of an aim other than precision.

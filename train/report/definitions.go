@@ -35,7 +35,7 @@ var definitions = definitionList{
 	{"mcnemar", "McNemar", "The exact test on rows where exactly one of two verdicts is right. It treats rows as independent."},
 	{"prevalence", "Precision by the share alone", "What precision would be at the test months' share of reported rows if the rates at which the two labels are flagged were those of the training folds. The rest of a change is the model's."},
 	{"hindsight", "In hindsight", "The threshold that the test months themselves would have chosen. Nothing was chosen by it; it shows what the target costs."},
-	{"coverage", "Coverage", "The share of the split's addresses that have a row in the slice."},
+	{"coverage", "Of addresses (coverage)", "The share of the split's addresses that have a row in the slice."},
 	{"unseen", "Never seen in training", "The address has no row in the training months."},
 	{"listed-before", "Listed before", "The address stood on the list strictly before its window began: the list itself as a model."},
 	{"rules", "Rules", "Two thresholds, on request_count and response_size_mean, joined by AND or OR, both searched jointly in all eight combinations on the training months."},

@@ -179,6 +179,9 @@ func comparisonBlocks(in Input, s *evaluation.Split) []block {
 		if p == s.Comparison.RulesF1 || p.Verdict == evaluation.NoContest {
 			r, ri = plainNum(dash), plainNum(dash) // its difference is of F1, or of nothing that was reached
 		}
+		if p == s.Comparison.RulesF1 && s.BestF1 != nil && s.Rules != nil && in.Evaluation.Aim().Kind() != aim.Cost {
+			r = plainNum(signed(float64(s.BestF1.Classes.True.Recall-s.Rules.AtHalf.Classes.True.Recall), 3))
+		}
 		t.add(name(with), td(string(p.Verdict)), r, ri, pr, pi, f, fi, plainNum(share(p.AtItsPrecision)),
 			plainNum(count(p.McNemar.OnlyModel)), plainNum(count(p.McNemar.OnlyOther)), plainNum(pValue(float64(p.McNemar.PValue))))
 	}

@@ -39,7 +39,7 @@ func sliceBlocks(s *evaluation.Split) []block {
 }
 
 func sliceTable(title string, slices []evaluation.Slice) table {
-	t := newTable(title+": class True at the operating point", th("Slice"), thNum("Rows", "row"), thNum("Coverage", "coverage"), thNum("Reported", "label"),
+	t := newTable(title+": class True at the operating point", th("Slice"), thNum("Rows", "row"), thNum("Of addresses", "coverage"), thNum("Reported", "label"),
 		thNum("ROC AUC", "roc-auc"), thNum("Precision", "precision"), thNum("interval", "interval"), thNum("Recall", "recall"), thNum("interval", "interval"),
 		thNum("Precision at ½", "at-half"), thNum("Recall at ½", "at-half"))
 	// Rules that abstain say nothing of a slice either.
@@ -421,7 +421,7 @@ func gridSlices(rows []GridRow) block {
 			of = append(of, s)
 		}
 	}
-	t := newTable(last.Name+", by least request_count, at one half", th("Requests"), thNum("Rows", "row"), thNum("Coverage", "coverage"), thNum("Precision", "precision"), thNum("Recall", "recall"),
+	t := newTable(last.Name+", by least request_count, at one half", th("Requests"), thNum("Rows", "row"), thNum("Of addresses", "coverage"), thNum("Precision", "precision"), thNum("Recall", "recall"),
 		thNum("TN", "confusion"), thNum("FP", "confusion"), thNum("FN", "confusion"), thNum("TP", "confusion"))
 	for _, s := range of {
 		c := s.AtHalf.Confusion

@@ -61,7 +61,7 @@ func trafficBlocks(in Input) []block {
 		return out
 	}
 	const most = 24
-	t := newTable("What each attack's requests have in common", th("Window"), thNum("Above 1 request/s", ""), th("Most frequent, with their share of the requests"))
+	t := newTable("What each attack's requests have in common (paths, queries and agents of all that bust the cache; prefixes and countries of the rows, which leave the API out)", th("Window"), thNum("Above 1 request/s", ""), th("Most frequent, with their share of the requests"))
 	for i, s := range in.Signatures {
 		if i == most {
 			t.caption += fmt.Sprintf(": the first %d of %s", most, count(len(in.Signatures)))
@@ -70,7 +70,10 @@ func trafficBlocks(in Input) []block {
 		var parts []string
 		for _, p := range s.Parts {
 			var vs []string
-			for _, v := range p.Values {
+			for i, v := range p.Values {
+				if i > 0 && v.Share < 0.0005 {
+					continue // it would read 0.0 %
+				}
 				vs = append(vs, fmt.Sprintf("%s %s", v.Value, pct(v.Share)))
 			}
 			parts = append(parts, p.Kind+": "+strings.Join(vs, ", "))

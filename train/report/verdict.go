@@ -50,7 +50,12 @@ func Verdict(e *evaluation.Evaluation) string {
 				continue
 			}
 			if c != nil {
-				rivals = append(rivals, c.Verdict.Words()+" "+c.With)
+				words := c.Verdict.Words() + " " + c.With
+				// What one aim tells apart, the other may not.
+				if f := s.Comparison.RulesF1; c == s.Comparison.Rules && c.Verdict == evaluation.Better && f != nil && f.Verdict != evaluation.Better {
+					words += " (both tuned for the best F1, " + f.Verdict.Words() + " them)"
+				}
+				rivals = append(rivals, words)
 			}
 		}
 		if len(rivals) > 0 {
