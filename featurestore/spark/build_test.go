@@ -171,6 +171,7 @@ func TestFailure(t *testing.T) {
 		{"it dies", fake(t, said, nil, "FAKE_EXIT=137"), fault.Unavailable, "ended before its work was done (some words of Spark's own)"},
 		{"it is killed", fake(t, said, nil, "FAKE_EXIT=137", "FAKE_SAYS=24/08/01 00:00:00 INFO Executor: Running task"), fault.Unavailable, "ended before its work was done (exit status 137)"},
 		{"it is killed after a warning", fake(t, said, nil, "FAKE_EXIT=137", "FAKE_SAYS=24/08/01 00:00:00 WARN SQLConf: The SQL config has been deprecated"), fault.Unavailable, "ended before its work was done (exit status 137)"},
+		{"it is killed at its start", fake(t, said, nil, "FAKE_EXIT=137", "FAKE_SAYS=Using Spark's default log4j profile: org/apache/spark/log4j2-defaults.properties"), fault.Unavailable, "ended before its work was done (exit status 137)"},
 		{"it ends early", fake(t, said, nil), fault.Unavailable, "ended before its work was done"},
 		{"a part is missing", fake(t, said+`{"written": {"rows": 4}}`, [][]record{rs[:2]}), fault.Corrupt, "Spark wrote 4 rows, and 2 are in its files"},
 		{"another disk", fake(t, said+`{"written": {"rows": 4}}`, nil), fault.Unavailable, "--staging"},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -272,6 +273,10 @@ func (r *run) from() string {
 	return "paths " + strings.Join(r.Paths, ", ")
 }
 
+// chatter is what Spark says when nothing went wrong: places in a program, its
+// log's lower levels, and where its log goes.
+var chatter = regexp.MustCompile(`^at |^Using Spark's .*log4j|^Setting default log level|^To adjust logging level| (INFO|WARN) `)
+
 // tail passes on what is written and keeps the last line of it that says
 // something: no place in a program, not how well all goes, and no warning, which
 // nothing ends of.
@@ -286,7 +291,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	for _, line := range bytes.SplitAfter(p, []byte("\n")) {
 		t.part = append(t.part, line...)
 		if bytes.HasSuffix(t.part, []byte("\n")) {
-			if text := bytes.TrimSpace(t.part); len(text) > 0 && !bytes.HasPrefix(text, []byte("at ")) && !bytes.Contains(text, []byte(" INFO ")) && !bytes.Contains(text, []byte(" WARN ")) {
+			if text := bytes.TrimSpace(t.part); len(text) > 0 && !chatter.Match(text) {
 				t.last = append(t.last[:0], text[:min(len(text), longest)]...)
 			}
 			t.part = t.part[:0]
