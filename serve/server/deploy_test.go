@@ -98,7 +98,7 @@ func TestDashboardsAskForWhatIsThere(t *testing.T) {
 	metrics := ""
 	eventually(t, "the shadow's answer", func() bool {
 		_, _, metrics = s.rest(t, "GET", "/metrics", "")
-		return strings.Contains(metrics, "sluice_shadow_rows_total 1\n")
+		return strings.Contains(metrics, "sluice_shadow_rows_total 1\n") && strings.Contains(metrics, "sluice_shadow_verdicts_total{") && strings.Contains(metrics, "sluice_shadow_confidence_difference_count 1\n")
 	})
 	asked := map[string]bool{}
 	for _, file := range []string{"alerts.yaml", "dashboard.json"} {
