@@ -201,7 +201,7 @@ func (a *Aggregator) sealed(ctx context.Context) ([][]segment, error) {
 			if errs[i] = w.buf.err; errs[i] == nil && w.memory() > a.limit && w.sealed > 0 {
 				errs[i] = a.spill(w)
 			}
-			w.free, w.held = nil, 0
+			w.free, w.held, w.spare = nil, 0, spares{}
 		})
 	}
 	wg.Wait()

@@ -124,7 +124,7 @@ func TestMergeOfGroupsIsAssociativeAndCommutative(t *testing.T) {
 		for _, r := range drawRequests(t, "requests", 12) {
 			d, f := ownColumns{}.Derive(&r), new(reading).facts(&r, true)
 			c := f.count(&r, &d, true)
-			s.add(&c, &f, &do)
+			s.add(&c, &f, &do, new(spares))
 		}
 		g := new(Group)
 		if s.requests() > 0 {

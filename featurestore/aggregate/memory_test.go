@@ -47,6 +47,7 @@ func TestMemoryIsCounted(t *testing.T) {
 func TestTinyGroupsAllocateNothing(t *testing.T) {
 	var st state
 	var do doings
+	var spare spares
 	r := webrequest.Request{Available: allFields, Time: base, URIQuery: "?a", UserAgent: "x", Referer: "y"}
 	var d webrequest.Derived
 	var m reading
@@ -56,7 +57,7 @@ func TestTinyGroupsAllocateNothing(t *testing.T) {
 			r.URIQuery, r.UserAgent = q, []string{"x", "y"}[i%2]
 			f := m.facts(&r, true)
 			c := f.count(&r, &d, true)
-			st.add(&c, &f, &do)
+			st.add(&c, &f, &do, &spare)
 		}
 	})
 	if n != 0 {

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"math"
 	"slices"
 	"unsafe"
 
@@ -97,57 +98,24 @@ func (m *reading) agent(r *webrequest.Request, f *facts, behaviour bool) {
 	}
 }
 
-// moments is the set of seconds with a request, once there are more than two;
-// up to two are a group's First and Last. Logs are nearly in order of time, so
-// a second that repeats is mostly the last one; what repeats otherwise is
-// dropped whenever the list is full.
-type moments []int64
-
-// add puts t beside what first and last were before it came and gives the bytes
-// of memory that took.
-func (m *moments) add(t, first, last int64) int {
-	s := *m
-	if len(s) == 0 {
-		if t == first || t == last || first == last {
-			return 0
-		}
-		s = make([]int64, 0, 8)
-		*m = append(s, first, last, t)
-		return 8 * 8
-	}
-	if s[len(s)-1] == t {
-		return 0
-	}
-	grown := 0
-	if len(s) == cap(s) {
-		s = distinctMoments(s)
-		if 2*len(s) > cap(s) {
-			more := make([]int64, len(s), 2*cap(s))
-			copy(more, s)
-			grown = 8 * (cap(more) - cap(s))
-			s = more
-		}
-	}
-	*m = append(s, t)
-	return grown
+// doings are a state's part that only behaviour columns need: a cache line. What
+// doesn't fit stands in tables, which few groups have and which are used again
+// once their pane is sealed.
+type doings struct {
+	path    [3]uint64 // hashes of uri_path; 0 is free
+	visits  [3]uint32 // to each
+	length  uint16    // of the longest agent
+	browser uint16    // the newest
+	middle  int64     // 0, or 1 more than the second between first and last where there are three
+	paths   *tallyTable
+	moments *moments
 }
 
-func distinctMoments(s []int64) []int64 {
-	slices.Sort(s)
-	return slices.Compact(s)
-}
-
-// sorted appends the seconds to dst, ascending.
-func (m *moments) sorted(dst []int64, first, last int64) []int64 {
-	if len(*m) == 0 {
-		dst = append(dst, first)
-		if last != first {
-			dst = append(dst, last)
-		}
-		return dst
-	}
-	*m = distinctMoments(*m)
-	return append(dst, *m...)
+// spares are tables to be used again.
+type spares struct {
+	tallies []*tallyTable
+	moments []*moments
+	bytes   int64
 }
 
 // HashCount is how many requests had a value, by its hash.
@@ -156,41 +124,86 @@ type HashCount struct {
 	Requests int64
 }
 
-// tally counts requests by hash: two in place, then an open-addressing table.
-// The zero value is empty.
-type tally struct {
-	inline [2]HashCount // hash 0 is free
-	table  *tallyTable  // of all, once they don't fit
-}
-
+// tallyTable counts requests by hash, in an open-addressing table.
 type tallyTable struct {
-	n     int
-	slots []HashCount // a power of two long; hash 0 is free
+	n      int
+	slots  []HashCount // a power of two long; hash 0 is free
+	inline [8]HashCount
 }
 
-const tallyBytes = int(unsafe.Sizeof(tallyTable{}))
+// moments is the set of seconds with a request, once there are more than three.
+// Logs are nearly in order of time, so a second that repeats is mostly the last
+// one; what repeats otherwise is dropped whenever the list is full.
+type moments struct {
+	seconds []int64
+	inline  [13]int64
+}
 
-// add counts one request and gives the bytes of memory that took.
-func (s *tally) add(h uint64) int {
-	if s.table != nil {
-		return s.table.add(HashCount{h, 1})
+const (
+	tallyBytes   = int(unsafe.Sizeof(tallyTable{}))
+	momentsBytes = int(unsafe.Sizeof(moments{}))
+)
+
+func (s *spares) tally() *tallyTable {
+	if n := len(s.tallies); n > 0 {
+		t := s.tallies[n-1]
+		s.tallies, s.bytes = s.tallies[:n-1], s.bytes-int64(tallyBytes)
+		return t
 	}
-	for i := range s.inline {
-		switch c := &s.inline[i]; c.Hash {
+	t := new(tallyTable)
+	t.slots = t.inline[:]
+	return t
+}
+
+func (s *spares) seconds() *moments {
+	if n := len(s.moments); n > 0 {
+		m := s.moments[n-1]
+		s.moments, s.bytes = s.moments[:n-1], s.bytes-int64(momentsBytes)
+		return m
+	}
+	return new(moments)
+}
+
+// take takes the tables of a state that is not needed any more.
+func (s *spares) take(do *doings) {
+	if t := do.paths; t != nil {
+		*t = tallyTable{}
+		t.slots = t.inline[:]
+		s.tallies = append(s.tallies, t)
+		s.bytes += int64(tallyBytes)
+	}
+	if m := do.moments; m != nil {
+		m.seconds = nil
+		s.moments = append(s.moments, m)
+		s.bytes += int64(momentsBytes)
+	}
+}
+
+// visit counts a request's path and gives the bytes of memory that took.
+func (do *doings) visit(h uint64, s *spares) int {
+	if do.paths != nil {
+		return do.paths.add(HashCount{h, 1})
+	}
+	for i := range do.path {
+		switch do.path[i] {
 		case h:
-			c.Requests++
+			if do.visits[i] == math.MaxUint32 {
+				break
+			}
+			do.visits[i]++
 			return 0
 		case 0:
-			*c = HashCount{h, 1}
+			do.path[i], do.visits[i] = h, 1
 			return 0
 		}
 	}
-	s.table = &tallyTable{slots: make([]HashCount, 4)}
-	grown := tallyBytes + 16*4
-	for _, c := range s.inline {
-		grown += s.table.add(c)
+	do.paths = s.tally()
+	for i, p := range do.path {
+		if p != 0 {
+			do.paths.add(HashCount{p, int64(do.visits[i])})
+		}
 	}
-	return grown + s.table.add(HashCount{h, 1})
+	return tallyBytes + do.paths.add(HashCount{h, 1})
 }
 
 func (t *tallyTable) add(c HashCount) int {
@@ -225,30 +238,84 @@ func (t *tallyTable) grow() int {
 		}
 		t.slots[i] = c
 	}
+	if len(old) == len(t.inline) {
+		return 16 * size
+	}
 	return 16 * (size - len(old))
 }
 
-// sorted appends the counts to dst, ascending by hash.
-func (s *tally) sorted(dst []HashCount) []HashCount {
-	if s.table == nil {
-		switch a, b := s.inline[0], s.inline[1]; {
-		case a.Hash == 0:
-			return dst
-		case b.Hash == 0:
-			return append(dst, a)
-		case a.Hash < b.Hash:
-			return append(dst, a, b)
-		default:
-			return append(dst, b, a)
-		}
-	}
+// sortedPaths appends the counts to dst, ascending by hash.
+func (do *doings) sortedPaths(dst []HashCount) []HashCount {
 	from := len(dst)
-	for _, c := range s.table.slots {
-		if c.Hash != 0 {
-			dst = append(dst, c)
+	if do.paths != nil {
+		for _, c := range do.paths.slots {
+			if c.Hash != 0 {
+				dst = append(dst, c)
+			}
+		}
+	} else {
+		for i, h := range do.path {
+			if h != 0 {
+				dst = append(dst, HashCount{h, int64(do.visits[i])})
+			}
 		}
 	}
 	return append(dst[:from], compactTally(dst[from:])...)
+}
+
+// moment puts t beside what first and last were before it came and gives the
+// bytes of memory that took.
+func (do *doings) moment(t, first, last int64, s *spares) int {
+	m := do.moments
+	if m == nil {
+		switch {
+		case t == first || t == last || first == last || t == do.middle-1:
+			return 0
+		case do.middle == 0:
+			do.middle = 1 + max(min(first, t), min(max(first, t), last))
+			return 0
+		}
+		m = s.seconds()
+		m.seconds = append(m.inline[:0], first, do.middle-1, last, t)
+		do.moments = m
+		return momentsBytes
+	}
+	if m.seconds[len(m.seconds)-1] == t {
+		return 0
+	}
+	grown := 0
+	if room := cap(m.seconds); len(m.seconds) == room {
+		m.seconds = distinctMoments(m.seconds)
+		if 2*len(m.seconds) > room {
+			m.seconds = append(make([]int64, 0, 2*room), m.seconds...)
+			if grown = 16 * room; room > len(m.inline) {
+				grown = 8 * room
+			}
+		}
+	}
+	m.seconds = append(m.seconds, t)
+	return grown
+}
+
+func distinctMoments(s []int64) []int64 {
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+// sortedMoments appends the seconds to dst, ascending.
+func (do *doings) sortedMoments(dst []int64, first, last int64) []int64 {
+	if m := do.moments; m != nil {
+		m.seconds = distinctMoments(m.seconds)
+		return append(dst, m.seconds...)
+	}
+	dst = append(dst, first)
+	if do.middle != 0 {
+		dst = append(dst, do.middle-1)
+	}
+	if last != first {
+		dst = append(dst, last)
+	}
+	return dst
 }
 
 // compactTally sorts in place and joins the counts of one hash.

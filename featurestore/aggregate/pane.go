@@ -53,10 +53,18 @@ const (
 	firstIndex  = 64
 )
 
-// chunk holds states, and doings where behaviour is counted.
+// chunk holds states, and doings where behaviour is counted. The runtime puts 8
+// bytes before what has pointers and is of this size: with the room in front
+// states and doings begin where cache lines do.
 type chunk struct {
+	_      [64 - 8]byte
 	states [chunkStates]state
-	doings *[chunkStates]doings
+	doings *doingsChunk
+}
+
+type doingsChunk struct {
+	_  [64 - 8]byte
+	of [chunkStates]doings
 }
 
 // pane is the groups of one attack window while requests come in. Logs are
@@ -76,7 +84,7 @@ func (p *pane) at(i int) (*state, *doings) {
 	if c.doings == nil {
 		return &c.states[i%chunkStates], nil
 	}
-	return &c.states[i%chunkStates], &c.doings[i%chunkStates]
+	return &c.states[i%chunkStates], &c.doings.of[i%chunkStates]
 }
 
 func (p *pane) slot(hi, lo uint64) int {
@@ -155,6 +163,7 @@ type shard struct {
 	requests  int64
 	segments  []segment
 	free      []*chunk
+	spare     spares
 	order     []uint64
 	scratch   Group
 	word      uint64 // of fetch, so that it is not left out
@@ -165,7 +174,7 @@ type shard struct {
 	held, open, sealed int64
 }
 
-func (s *shard) memory() int64 { return s.held + s.open + s.sealed }
+func (s *shard) memory() int64 { return s.held + s.open + s.sealed + s.spare.bytes }
 
 // chunk gives an empty chunk.
 func (s *shard) chunk() *chunk {
@@ -177,7 +186,7 @@ func (s *shard) chunk() *chunk {
 	c := new(chunk)
 	s.held += chunkStates * stateBytes
 	if s.behaviour {
-		c.doings = new([chunkStates]doings)
+		c.doings = new(doingsChunk)
 		s.held += chunkStates * doingsBytes
 	}
 	return c
@@ -206,7 +215,7 @@ func (s *shard) add(window int32, hi, lo uint64, c *counted, f *facts) {
 	p.touched = s.requests
 	from := p.bytes
 	st, do := p.get(hi, lo, s)
-	p.bytes += int64(st.add(c, f, do))
+	p.bytes += int64(st.add(c, f, do, &s.spare))
 	s.open += p.bytes - from
 }
 
@@ -220,7 +229,7 @@ func (s *shard) fetch(p *pane, of []uint64) {
 		st, do := p.at(int(i))
 		s.word ^= st.lo ^ st.queries.inline[1]
 		if do != nil {
-			s.word ^= do.paths.inline[0].Hash
+			s.word ^= do.path[0]
 		}
 	}
 }
@@ -236,6 +245,9 @@ func (s *shard) seal(p *pane, start int64) {
 		st, do := p.at(int(i))
 		st.group(&s.scratch, do)
 		s.buf.add(st.key(0).addr(), &s.scratch)
+		if do != nil {
+			s.spare.take(do)
+		}
 	}
 	s.buf.close()
 	data := slices.Clone(s.buf.out)
@@ -245,7 +257,7 @@ func (s *shard) seal(p *pane, start int64) {
 	for _, c := range p.chunks {
 		c.states = [chunkStates]state{}
 		if c.doings != nil {
-			*c.doings = [chunkStates]doings{}
+			c.doings.of = [chunkStates]doings{}
 		}
 	}
 	s.free = append(s.free, p.chunks...)

@@ -15,16 +15,16 @@ import "strings"
 // lists begin with. A site that runs such software sees its own people in the
 // column, as shares of many other requests.
 func IsProbe(path string) bool {
-	for {
-		i := strings.IndexByte(path, '/')
-		if i < 0 {
-			return probing(path)
+	from := 0
+	for i := 0; i < len(path); i++ {
+		if path[i] == '/' {
+			if from < i && probing(path[from:i]) {
+				return true
+			}
+			from = i + 1
 		}
-		if probing(path[:i]) {
-			return true
-		}
-		path = path[i+1:]
 	}
+	return from < len(path) && probing(path[from:])
 }
 
 var probeNames = map[string]struct{}{}
@@ -58,28 +58,26 @@ var backupEndings = [...]string{".bak", ".backup", ".old", ".orig", ".save", ".s
 // longestProbe is above the length of every name and ending.
 const longestProbe = 32
 
+// probing says it of a segment that is not empty.
 func probing(segment string) bool {
-	if segment == "" {
-		return false
-	}
-	if segment[0] == '.' {
-		return segment != "." && !equalLower(segment, ".well-known")
-	}
-	if segment[0] == '%' && len(segment) >= 3 && segment[1] == '2' && segment[2]|0x20 == 'e' {
-		return true
-	}
 	first, last := lower(segment[0]), lower(segment[len(segment)-1])
 	word, bit := probeBit(first, last, len(segment))
-	named := len(segment) <= longestProbe && probeFilter[word]&bit != 0
-	ending := false
-	switch last { // of every ending
-	case '~':
-		ending = true
-	case 'k', 'p', 'd', 'g', 'e', 'o', 'l', 'z':
-		ending = strings.IndexByte(segment, '.') > 0
+	switch {
+	case first == '%' && len(segment) >= 3 && segment[1] == '2' && segment[2]|0x20 == 'e':
+		return true
+	case first == '.':
+		return segment != "." && !equalLower(segment, ".well-known")
+	case probeFilter[word]&bit != 0:
+		return isNamed(segment)
+	case last >= 64 && endingLetters>>(last&63)&1 != 0:
+		return (last == '~' || strings.IndexByte(segment, '.') > 0) && isNamed(segment)
 	}
-	return (named || ending) && isNamed(segment)
+	return false
 }
+
+// endingLetters has a bit for the last letter of every ending, all of which are
+// above 63.
+const endingLetters uint64 = 1<<('~'&63) | 1<<('k'&63) | 1<<('p'&63) | 1<<('d'&63) | 1<<('g'&63) | 1<<('e'&63) | 1<<('o'&63) | 1<<('l'&63) | 1<<('z'&63)
 
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {

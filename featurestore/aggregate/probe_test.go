@@ -2,7 +2,10 @@ package aggregate
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +34,34 @@ func TestIsProbe(t *testing.T) {
 	}
 }
 
+// A slow and obvious twin.
+func TestIsProbeAgain(t *testing.T) {
+	slow := func(path string) bool {
+		for _, segment := range strings.Split(strings.ToLower(path), "/") {
+			if len(segment) > 1 && segment[0] == '.' && segment != ".well-known" || strings.HasPrefix(segment, "%2e") {
+				return true
+			}
+			if _, ok := probeNames[segment]; ok {
+				return true
+			}
+			for _, e := range backupEndings {
+				if len(segment) > len(e) && strings.HasSuffix(segment, e) && segment[0] != '.' {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	parts := append(slices.Sorted(maps.Keys(probeNames)), backupEndings[:]...)
+	parts = append(parts, "/", "/", "/", ".", "x", "%2e", "%2E", ".well-known", "WP-", "A", "z", "~", "@")
+	rapid.Check(t, func(t *rapid.T) {
+		path := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 5).Draw(t, "parts"), "")
+		if got := IsProbe(path); got != slow(path) {
+			t.Fatalf("%q: %v", path, got)
+		}
+	})
+}
+
 // What is remembered of a text is what looking says, whatever came between.
 func TestClassCache(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -51,17 +82,24 @@ func TestClassCache(t *testing.T) {
 func TestMomentsAreASet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		times := rapid.SliceOfN(rapid.Int64Range(0, 200), 1, 600).Draw(t, "times")
-		var m moments
+		var do doings
+		var spare spares
 		first, last, bytes := times[0], times[0], 0
 		seen := map[int64]bool{times[0]: true}
 		for _, at := range times[1:] {
-			bytes += m.add(at, first, last)
+			bytes += do.moment(at, first, last, &spare)
 			first, last = min(first, at), max(last, at)
 			seen[at] = true
 		}
-		got := m.sorted(nil, first, last)
-		if len(got) != len(seen) || bytes != 8*cap(m) || cap(m) > 8+4*len(seen) {
-			t.Fatalf("%d seconds of %d, %d bytes of %d", len(got), len(seen), bytes, cap(m))
+		got := do.sortedMoments(nil, first, last)
+		room, want := 0, 0
+		if m := do.moments; m != nil {
+			if room, want = cap(m.seconds), momentsBytes; room > len(m.inline) {
+				want += 8 * room
+			}
+		}
+		if len(got) != len(seen) || bytes != want || room > 13+4*len(seen) {
+			t.Fatalf("%d seconds of %d, %d bytes with room for %d", len(got), len(seen), bytes, room)
 		}
 		for i, at := range got {
 			if !seen[at] || i > 0 && got[i-1] >= at {

@@ -75,14 +75,6 @@ type more struct {
 	hours  hours // empty while all requests lie in one hour
 }
 
-// doings are a state's part that only behaviour columns need.
-type doings struct {
-	paths   tally
-	moments moments
-	length  uint16 // of the longest agent
-	browser uint16 // the newest
-}
-
 const (
 	stateBytes  = int64(unsafe.Sizeof(state{}))
 	doingsBytes = int64(unsafe.Sizeof(doings{}))
@@ -190,8 +182,8 @@ func (f *facts) count(r *webrequest.Request, d *webrequest.Derived, behaviour bo
 }
 
 // add counts one request and gives the bytes of memory that took. do is nil
-// where behaviour is left out.
-func (st *state) add(c *counted, f *facts, do *doings) int {
+// where behaviour is left out; what it has no room for goes to tables of spare.
+func (st *state) add(c *counted, f *facts, do *doings, spare *spares) int {
 	grown := 0
 	if st.lanes[0]&255 == 255 {
 		grown += st.carry()
@@ -203,7 +195,7 @@ func (st *state) add(c *counted, f *facts, do *doings) int {
 			grown += st.hour(c.time)
 		}
 		if do != nil {
-			grown += do.moments.add(c.time, st.first, st.last)
+			grown += do.moment(c.time, st.first, st.last, spare)
 		}
 		st.first, st.last = min(st.first, c.time), max(st.last, c.time)
 	}
@@ -224,7 +216,7 @@ func (st *state) add(c *counted, f *facts, do *doings) int {
 	}
 	if do != nil {
 		if f.path != 0 {
-			grown += do.paths.add(f.path)
+			grown += do.visit(f.path, spare)
 		}
 		do.length, do.browser = max(do.length, f.length), max(do.browser, f.browser())
 	}
@@ -284,7 +276,7 @@ func (st *state) group(g *Group, do *doings) {
 	g.Paths, g.Moments = g.Paths[:0], g.Moments[:0]
 	if do != nil {
 		c.Measured, c.AgentLength, c.Browser = c.AgentRows, int64(do.length), int64(do.browser)
-		g.Paths = do.paths.sorted(g.Paths)
-		g.Moments = do.moments.sorted(g.Moments, st.first, st.last)
+		g.Paths = do.sortedPaths(g.Paths)
+		g.Moments = do.sortedMoments(g.Moments, st.first, st.last)
 	}
 }
