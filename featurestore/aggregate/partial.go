@@ -18,7 +18,9 @@ import (
 //
 //	magic (8 bytes)
 //	blocks, each: length and CRC-32C of the payload (4 bytes each,
-//	    little-endian), payload: whole records of one window, ascending by address
+//	    little-endian), payload: numbers of IPv4 and of IPv6 addresses (unsigned
+//	    varints), those addresses (4 and 16 bytes each), their records (appendRecord),
+//	    all of one window, ascending by address
 //	header: JSON
 //	offset of the header (8 bytes), its length and CRC-32C (4 bytes each), end magic (8 bytes)
 //
@@ -26,12 +28,13 @@ import (
 //
 // Format 2 added what behaviour columns need. A partial of format 1 is read as
 // lacking it. Format 3 holds the same in about a third of the bytes. Format 4
-// added robots.txt and what is known of the agents' texts.
+// added robots.txt and what is known of the agents' texts. Format 5 has a block's
+// addresses before its records, which held theirs until then.
 const (
 	magic    = "SLPART\x00\x01"
 	endMagic = "SLPEND\x00\x01"
 	// formatVersion stands in the header; the magic only says what the file is.
-	formatVersion = 4
+	formatVersion = 5
 
 	trailerSize = 8 + 4 + 4 + 8
 	blockSize   = 32 << 10 // a block is closed by the record that fills it
@@ -126,7 +129,7 @@ func (w *Writer) Add(ip netip.Addr, g *Group) error {
 	w.lastIP = ip
 	w.block.add(ip, g)
 	w.head.Windows[len(w.head.Windows)-1].Records++
-	if w.block.start > 0 {
+	if len(w.block.out) > 0 {
 		w.flush()
 	}
 	return w.err
@@ -292,7 +295,7 @@ func (p *Reader) Seek(from, to int) {
 // slices are valid until the next call. Errors: Corrupt.
 func (p *Reader) Next() (*Record, error) {
 	for p.left == 0 {
-		if len(p.d.b) > 0 || p.section != nil && p.section.Size() != p.offset() {
+		if !p.d.ended() || p.section != nil && p.section.Size() != p.offset() {
 			return nil, p.corrupt("window %d has more records than its header says", p.window)
 		}
 		if p.window+1 >= p.stop {
@@ -304,7 +307,7 @@ func (p *Reader) Next() (*Record, error) {
 		p.left = w.Records
 		p.lastIP = netip.Addr{}
 	}
-	if len(p.d.b) == 0 {
+	if p.d.ended() {
 		if err := p.nextBlock(); err != nil {
 			return nil, err
 		}
@@ -349,7 +352,9 @@ func (p *Reader) nextBlock() error {
 	if crc32.Checksum(p.buf, castagnoli) != binary.LittleEndian.Uint32(h[4:]) {
 		return p.corrupt("window %d: a block doesn't match its checksum", p.window)
 	}
-	p.d = decoder{b: p.buf, format: p.head.FormatVersion, base: p.head.Windows[p.window].Start}
+	if err := p.d.open(p.buf, p.head.FormatVersion, p.head.Windows[p.window].Start); err != nil {
+		return p.corrupt("window %d: %v", p.window, err)
+	}
 	return nil
 }
 

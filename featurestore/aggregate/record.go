@@ -22,7 +22,7 @@ type Record struct {
 // that have every column, within one hour: what follows from that is not
 // written.
 const (
-	recordIPv6      = 1 << iota // the address has 16 bytes, not 4
+	recordIPv6      = 1 << iota // to format 4: the address has 16 bytes, not 4
 	recordPartly                // not every count of rows is that of all requests
 	recordHours                 // hours are written; else all requests are in the first one's
 	recordBehaviour             // what behaviour columns need is written
@@ -38,10 +38,13 @@ const (
 	partSome        // the number is written
 )
 
-// appendRecord writes a record without its window (format 4):
+// codesOnes are the lower bits of codes.
+const codesOnes = 0x55555555
+
+// appendRecord writes a record without its window and its address (format 5):
 //
 //	flags
-//	address, 4 or 16 bytes
+//	to format 4: address, 4 or 16 bytes
 //	requests, unsigned varint, as all numbers to come but where said otherwise
 //	recordPartly: a mask of the wholes that are not all requests (16 bits), those
 //	codes of the parts (2 bytes, with recordBehaviour 4), those with partSome
@@ -56,17 +59,10 @@ const (
 //	recordMoments: number of seconds, per second the step from the one before
 //
 // base is the start of the window.
-func appendRecord(b []byte, ip netip.Addr, g *Group, base int64) []byte {
+func appendRecord(b []byte, g *Group, base int64) []byte {
 	at := len(b)
+	b = append(b, 0)
 	flags := byte(0)
-	if ip.Is4() {
-		a := ip.As4()
-		b = append(append(b, 0), a[:]...)
-	} else {
-		a := ip.As16()
-		b = append(append(b, 0), a[:]...)
-		flags = recordIPv6
-	}
 	behaviour := g.behaves()
 	if behaviour {
 		flags |= recordBehaviour
@@ -176,33 +172,35 @@ func (g *Group) momentsFollow() bool {
 const (
 	twelveWholes    = 9
 	twelveParts     = 8
+	numWholes       = 16
+	numParts        = 15
 	wholesOfFormat3 = 14
 	partsOfFormat3  = 14
 )
 
 // wholes are counts of requests that have a column: most often all of them.
-func (c *Counts) wholes() [16]int64 {
+func (c *Counts) wholes() [numWholes]int64 {
 	return [...]int64{
 		c.SizeRows, c.QueryRows, c.AgentRows, c.Referer.Of, c.AcceptLanguage.Of, c.Pageview.Of, c.RefererClass.Of, c.Spider.Of, c.AccessRows,
 		c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed, c.Robots.Of, c.Measured,
 	}
 }
 
-func (c *Counts) setWholes(v *[16]int64) {
+func (c *Counts) setWholes(v *[numWholes]int64) {
 	c.SizeRows, c.QueryRows, c.AgentRows, c.Referer.Of, c.AcceptLanguage.Of = v[0], v[1], v[2], v[3], v[4]
 	c.Pageview.Of, c.RefererClass.Of, c.Spider.Of, c.AccessRows = v[5], v[6], v[7], v[8]
 	c.StatusRows, c.Post.Of, c.Probe.Of, c.Crawler.Of, c.Timed, c.Robots.Of, c.Measured = v[9], v[10], v[11], v[12], v[13], v[14], v[15]
 }
 
 // parts are counts of requests with a property.
-func (c *Counts) parts() [15]int64 {
+func (c *Counts) parts() [numParts]int64 {
 	return [...]int64{
 		c.Referer.N, c.AcceptLanguage.N, c.Pageview.N, c.RefererClass.N, c.Spider.N, c.Desktop, c.MobileWeb, c.MobileApp,
 		c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N, c.Robots.N,
 	}
 }
 
-func (c *Counts) setParts(v *[15]int64) {
+func (c *Counts) setParts(v *[numParts]int64) {
 	c.Referer.N, c.AcceptLanguage.N, c.Pageview.N, c.RefererClass.N, c.Spider.N = v[0], v[1], v[2], v[3], v[4]
 	c.Desktop, c.MobileWeb, c.MobileApp = v[5], v[6], v[7]
 	c.Status3, c.Status4, c.Status5, c.Post.N, c.Probe.N, c.Crawler.N, c.Robots.N = v[8], v[9], v[10], v[11], v[12], v[13], v[14]
@@ -235,11 +233,30 @@ var errRecord = errors.New("a record is damaged")
 
 // decoder reads the records of a block.
 type decoder struct {
-	b      []byte
-	format int
-	base   int64 // the window's start
-	bad    bool
+	b         []byte
+	four, six []byte // addresses of records to come, since format 5
+	format    int
+	base      int64 // the window's start
+	bad       bool
 }
+
+// open begins a block: since format 5 the addresses of its records stand first.
+func (d *decoder) open(b []byte, format int, base int64) error {
+	*d = decoder{b: b, format: format, base: base}
+	if format < 5 {
+		return nil
+	}
+	four, six := d.uvarint(), d.uvarint()
+	if four > uint64(len(d.b)/4) || six > uint64(len(d.b)/16) || 4*four+16*six > uint64(len(d.b)) || four+six == 0 {
+		return errRecord
+	}
+	d.four, d.b = d.b[:4*four], d.b[4*four:]
+	d.six, d.b = d.b[:16*six], d.b[16*six:]
+	return nil
+}
+
+// ended reports whether the block has no more records.
+func (d *decoder) ended() bool { return len(d.four)+len(d.six) == 0 && len(d.b) == 0 }
 
 func (d *decoder) uvarint() uint64 {
 	if len(d.b) > 0 && d.b[0] < 0x80 {
@@ -306,15 +323,8 @@ func (d *decoder) record(r *Record) error {
 	if d.format < 3 {
 		return d.oldRecord(r)
 	}
-	if len(d.b) == 0 || d.b[0] > recordFlags {
-		return errRecord
-	}
-	flags := d.b[0]
-	n := 4
-	if flags&recordIPv6 != 0 {
-		n = 16
-	}
-	if !d.address(r, d.b[1:], n) {
+	flags, ok := d.begin(r)
+	if !ok {
 		return errRecord
 	}
 	behaviour := flags&recordBehaviour != 0
@@ -356,20 +366,56 @@ func (d *decoder) record(r *Record) error {
 	return nil
 }
 
-// skip goes past a record, of which it reads the address alone.
-func (d *decoder) skip(r *Record) error {
-	if d.format < 3 {
-		return d.oldRecord(r)
-	}
+// begin reads a record's flags and address, since format 3.
+func (d *decoder) begin(r *Record) (flags byte, ok bool) {
 	if len(d.b) == 0 || d.b[0] > recordFlags {
-		return errRecord
+		return 0, false
 	}
-	flags := d.b[0]
+	flags = d.b[0]
+	rest := d.b[1:]
+	if d.format > 4 {
+		d.b = rest
+		return flags, flags&recordIPv6 == 0 && d.nextAddress(r)
+	}
 	n := 4
 	if flags&recordIPv6 != 0 {
 		n = 16
 	}
-	if !d.address(r, d.b[1:], n) {
+	return flags, d.address(r, rest, n)
+}
+
+// nextAddress takes the next of the addresses that stand apart.
+func (d *decoder) nextAddress(r *Record) bool {
+	switch {
+	case len(d.four) > 0:
+		r.IP = netip.AddrFrom4([4]byte(d.four))
+		d.four = d.four[4:]
+	case len(d.six) > 0:
+		r.IP = netip.AddrFrom16([16]byte(d.six))
+		d.six = d.six[16:]
+		return !r.IP.Is4In6()
+	default:
+		return false
+	}
+	return true
+}
+
+// skip goes past a record, of which it reads the address alone.
+func (d *decoder) skip(r *Record) error {
+	if d.format > 4 {
+		if !d.nextAddress(r) {
+			return errRecord
+		}
+		if len(d.four)+len(d.six) == 0 {
+			d.b = nil
+		}
+		return nil
+	}
+	if d.format < 3 {
+		return d.oldRecord(r)
+	}
+	flags, ok := d.begin(r)
+	if !ok {
 		return errRecord
 	}
 	numbers := func(n uint64) {
@@ -402,8 +448,8 @@ func (d *decoder) skip(r *Record) error {
 	if flags&recordBehaviour != 0 {
 		codes |= uint32(d.uint16()) << 16
 	}
-	some := codes >> 1 &^ codes & 0x55555555 // partSome
-	n = bits.OnesCount32(some) + 3 + int(flags&recordWide/recordWide)
+	some := codes >> 1 &^ codes & codesOnes // partSome
+	n := bits.OnesCount32(some) + 3 + int(flags&recordWide/recordWide)
 	if flags&recordBehaviour != 0 && d.format > 3 {
 		n += 2
 	}
@@ -443,21 +489,20 @@ func (d *decoder) address(r *Record, b []byte, n int) bool {
 }
 
 func (d *decoder) counts(c *Counts, behaviour, partly bool) {
-	var wholes [16]int64
-	var parts [15]int64
 	nWholes, nParts := twelveWholes, twelveParts
 	if behaviour {
-		nWholes, nParts = len(wholes), len(parts)
+		nWholes, nParts = numWholes, numParts
 		if d.format == 3 {
 			nWholes, nParts = wholesOfFormat3, partsOfFormat3
 		}
 	}
-	for i := range nWholes {
+	mask := uint16(0)
+	var wholes [numWholes]int64
+	for i := range wholes[:nWholes] {
 		wholes[i] = c.Requests
 	}
 	if partly {
-		mask := d.uint16()
-		if mask == 0 || int(mask)>>nWholes != 0 {
+		if mask = d.uint16(); mask == 0 || int(mask)>>nWholes != 0 {
 			d.bad = true
 		}
 		for i := range nWholes {
@@ -471,19 +516,24 @@ func (d *decoder) counts(c *Counts, behaviour, partly bool) {
 	if behaviour {
 		codes |= uint32(d.uint16()) << 16
 	}
-	if codes>>(2*nParts) != 0 {
+	if codes>>(2*nParts) != 0 || codes&(codes>>1)&codesOnes != 0 {
 		d.bad = true
 	}
-	for i := range nParts {
-		switch codes & 3 {
-		case partAll:
-			parts[i] = c.Requests
-		case partSome:
-			parts[i] = d.count()
-		case 3:
-			d.bad = true
+	var parts [numParts]int64
+	if codes&^codesOnes == 0 {
+		// Most records: all or none of each.
+		for i := range parts {
+			parts[i] = c.Requests & -int64(codes>>(2*i)&1)
 		}
-		codes >>= 2
+	} else {
+		for i := range nParts {
+			switch codes >> (2 * i) & 3 {
+			case partAll:
+				parts[i] = c.Requests
+			case partSome:
+				parts[i] = d.count()
+			}
+		}
 	}
 	c.setParts(&parts)
 }

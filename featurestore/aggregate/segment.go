@@ -15,40 +15,52 @@ import (
 
 // blocks are the records of one window as a partial holds them.
 type blocks struct {
-	out   []byte
-	start int   // of the open block, its length and checksum included
-	base  int64 // the window's start, from which times count
-	err   error
+	out  []byte // closed blocks
+	base int64  // the window's start, from which times count
+	err  error
+
+	// Of the open block.
+	four, six []byte // addresses
+	records   []byte
 }
 
 const blockHead = 8 // length and checksum
 
-func (b *blocks) reset(base int64) { b.out, b.start, b.base = b.out[:0], 0, base }
+func (b *blocks) reset(base int64) { b.out, b.base = b.out[:0], base }
 
 // add appends a record; addresses must come in ascending order.
 func (b *blocks) add(ip netip.Addr, g *Group) {
-	if len(b.out) == b.start {
-		b.out = append(b.out, make([]byte, blockHead)...)
+	if ip.Is4() {
+		a := ip.As4()
+		b.four = append(b.four, a[:]...)
+	} else {
+		a := ip.As16()
+		b.six = append(b.six, a[:]...)
 	}
-	b.out = appendRecord(b.out, ip, g, b.base)
-	if len(b.out)-b.start >= blockSize {
+	b.records = appendRecord(b.records, g, b.base)
+	if len(b.four)+len(b.six)+len(b.records) >= blockSize {
 		b.close()
 	}
 }
 
 // close ends the open block.
 func (b *blocks) close() {
-	if len(b.out) == b.start {
+	if len(b.records) == 0 {
 		return
 	}
-	payload := b.out[b.start+blockHead:]
+	start := len(b.out)
+	b.out = append(b.out, make([]byte, blockHead)...)
+	b.out = binary.AppendUvarint(b.out, uint64(len(b.four)/4))
+	b.out = binary.AppendUvarint(b.out, uint64(len(b.six)/16))
+	b.out = append(append(append(b.out, b.four...), b.six...), b.records...)
+	b.four, b.six, b.records = b.four[:0], b.six[:0], b.records[:0]
+	payload := b.out[start+blockHead:]
 	if int64(len(payload)) > math.MaxUint32 {
 		b.err = fault.New(fault.Exhausted, "one address has more than 4 GiB of distinct values in one attack")
 		return
 	}
-	binary.LittleEndian.PutUint32(b.out[b.start:], uint32(len(payload)))
-	binary.LittleEndian.PutUint32(b.out[b.start+4:], crc32.Checksum(payload, castagnoli))
-	b.start = len(b.out)
+	binary.LittleEndian.PutUint32(b.out[start:], uint32(len(payload)))
+	binary.LittleEndian.PutUint32(b.out[start+4:], crc32.Checksum(payload, castagnoli))
 }
 
 // segment is some requests' groups of one window, sorted: in memory, or in a
