@@ -153,8 +153,7 @@ type windowRows struct {
 	file  *monthFile
 	walks []EnrichFunc
 
-	roll   aggregate.Rollup
-	values []float64
+	roll aggregate.Rollup
 	// Of a window whose rows wait until all are known.
 	held   []*monthBatch
 	agents []uint64 // of all rows; those of row i end at ends[i]
@@ -234,14 +233,13 @@ func (r *windowRows) window(ctx context.Context, w *window) error {
 
 // add makes one row.
 func (r *windowRows) add(b *monthBatch, ip netip.Addr, g *aggregate.Group, shared aggregate.Shared, start, end time.Time) {
-	values := g.Values(r.values[:0])
+	values := g.Values(b.next())
 	if r.behaviour {
 		values = g.Behaviour(values, shared)
 	}
 	for _, walk := range r.walks {
 		values = walk(values, ip, start, end)
 	}
-	r.values = values
 	label := row.Unknown
 	if r.labeler != nil {
 		label = r.labeler.Label(ip, r.month)
@@ -254,6 +252,7 @@ func (r *windowRows) share() {
 	r.roll.Rewind()
 	from, n := 0, 0
 	for _, b := range r.held {
+		b.settle()
 		for i := range b.n {
 			to := r.ends[n]
 			agentIPs, prefixIPs, prefixRequests := r.roll.Next(r.agents[from:to]).Values()

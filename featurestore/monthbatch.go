@@ -24,6 +24,8 @@ type monthBatch struct {
 	spans       []groupSpan // of the features in tuples
 	tuples      []tuples    // by span
 	room        int
+	staged      []float64 // features of the last rows, row by row, before settle
+	waiting     int       // rows of them
 	labels      []row.Label
 	first, last []int64
 	hours       texts
@@ -63,12 +65,12 @@ func (p *batches) get(attack string) *monthBatch {
 	}
 	p.mu.Unlock()
 	if b == nil {
-		b = &monthBatch{values: make([][]float64, p.features), spans: p.spans, tuples: make([]tuples, len(p.spans))}
+		b = &monthBatch{values: make([][]float64, p.features), spans: p.spans, tuples: make([]tuples, len(p.spans)), staged: make([]float64, stagedRows*p.features)}
 		for i, s := range p.spans {
 			b.tuples[i].width = s.to - s.from
 		}
 	}
-	b.attack, b.n = attack, 0
+	b.attack, b.n, b.waiting = attack, 0, 0
 	b.ips.reset()
 	b.hours.reset()
 	b.labels, b.first, b.last = b.labels[:0], b.first[:0], b.last[:0]
@@ -89,33 +91,63 @@ func (p *batches) release(b *monthBatch) {
 
 func (b *monthBatch) full() bool { return b.n == batchRows }
 
-// add appends a row; values are the features in their order.
+// stagedRows is how many rows are put into columns together: one row's values go
+// to as many places in memory as there are columns, several rows' to no more.
+const stagedRows = 16
+
+// next is where the next row's features may be made, so that add need not copy
+// them: as long as none, with room for all.
+func (b *monthBatch) next() []float64 {
+	width := len(b.values)
+	return b.staged[b.waiting*width : b.waiting*width : (b.waiting+1)*width]
+}
+
+// add appends a row; values are the features in their order. The columns have it
+// once settle was called.
 func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, last int64, hours []row.HourCount) {
 	b.n++
 	b.ips.bytes = ip.AppendTo(b.ips.bytes)
 	b.ips.end()
-	if b.n > b.room {
-		b.grow()
-	}
-	from := 0
+	copy(b.next()[:len(b.values)], values)
 	for i, s := range b.spans {
-		b.put(values, from, s.from)
 		b.tuples[i].add(values[s.from:s.to])
-		from = s.to
 	}
-	b.put(values, from, len(values))
+	if b.waiting++; b.waiting == stagedRows {
+		b.settle()
+	}
 	b.labels = append(b.labels, l)
 	b.first, b.last = append(b.first, first), append(b.last, last)
 	b.hours.bytes = appendHours(b.hours.bytes, hours)
 	b.hours.end()
 }
 
-// put gives the last row its features from from to to-1.
-func (b *monthBatch) put(values []float64, from, to int) {
-	n := b.n - 1
-	columns := b.values[from:to]
-	for i, x := range values[from:to] {
-		columns[i][n] = x
+// settle puts what is staged into the columns.
+func (b *monthBatch) settle() {
+	if b.waiting == 0 {
+		return
+	}
+	if b.n > b.room {
+		b.grow()
+	}
+	from := 0
+	for _, s := range b.spans {
+		b.put(from, s.from)
+		from = s.to
+	}
+	b.put(from, len(b.values))
+	b.waiting = 0
+}
+
+// put puts what is staged of the features from from to to-1 into their columns.
+func (b *monthBatch) put(from, to int) {
+	width := len(b.values)
+	for c := from; c < to; c++ {
+		at := c
+		column := b.values[c][b.n-b.waiting : b.n]
+		for i := range column {
+			column[i] = b.staged[at]
+			at += width
+		}
 	}
 }
 

@@ -117,6 +117,7 @@ func monthFileOf(out io.Writer, month row.Month, features []string, spans []grou
 // add takes a batch over.
 func (f *monthFile) add(b *monthBatch) error {
 	b.used.Store(1)
+	b.settle()
 	if b.n == 0 {
 		f.batches.release(b)
 		return nil
