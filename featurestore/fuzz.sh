@@ -6,7 +6,7 @@
 # readers of files little time for new ones.
 set -eu
 cd "$(dirname "$0")/.."
-for target in accesslog:FuzzCombined accesslog:FuzzJSON accesslog:FuzzCSV accesslog:FuzzParquet accesslog:FuzzTime accesslog:FuzzIP \
+for target in accesslog:FuzzCombined accesslog:FuzzJSON accesslog:FuzzCSV accesslog:FuzzParquet accesslog:FuzzTime accesslog:FuzzIP jsonscan:FuzzScanner \
 	attack:FuzzRead reputation:FuzzOpen reputation:FuzzSplitCSV reputation:FuzzDrop reputation:FuzzSpur aggregate:FuzzReader .:FuzzParseHours; do
 	echo "== $target"
 	nice -n 19 go test -run '^$' -fuzz "^${target#*:}\$" -fuzztime "${1:-10m}" -fuzzminimizetime 20x "./featurestore/${target%%:*}"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -158,8 +159,26 @@ func (e *columnEncoder) put(g *rowGroup, meta *format.ColumnMetaData, h format.P
 // indexed is a chunk of e.index into a dictionary with n entries.
 func (e *columnEncoder) indexed(dictionary []byte, n int) chunk {
 	return chunk{dictionary: dictionary, entries: n, encoding: format.RLEDictionary, page: func(dst []byte, from, to int) ([]byte, error) {
-		return new(rle.DictionaryEncoding).EncodeInt32(dst, e.index[from:to])
+		// As rle.DictionaryEncoding does it, whose search for the width takes
+		// longer than the encoding.
+		index := e.index[from:to]
+		width := bits.Len32(uint32(allBits(index)))
+		dst = append(slices.Grow(dst[:0], 1+4*len(index)), byte(width))
+		out, err := (&rle.Encoding{BitWidth: width}).EncodeInt32(dst[1:], index)
+		return append(dst, out...), err
 	}}
+}
+
+// allBits has the bits that any of s has.
+func allBits(s []int32) (all int32) {
+	var a, b, c, d int32
+	for ; len(s) >= 4; s = s[4:] {
+		a, b, c, d = a|s[0], b|s[1], c|s[2], d|s[3]
+	}
+	for _, x := range s {
+		a |= x
+	}
+	return a | b | c | d
 }
 
 func appendText(b []byte, text []byte) []byte {
@@ -387,7 +406,7 @@ func (e *columnEncoder) labels(g *rowGroup, c monthColumnLayout) error {
 	}
 	return e.chunk(g, c, chunk{encoding: format.Plain, nulls: nulls, page: func(dst []byte, from, to int) ([]byte, error) {
 		e.levels = e.levels[:0]
-		var bits []byte
+		var set []byte
 		n := 0
 		for _, l := range e.flags[from:to] {
 			if l == row.Unknown {
@@ -396,15 +415,15 @@ func (e *columnEncoder) labels(g *rowGroup, c monthColumnLayout) error {
 			}
 			e.levels = append(e.levels, 1)
 			if n&7 == 0 {
-				bits = append(bits, 0)
+				set = append(set, 0)
 			}
 			if l == row.True {
-				bits[n>>3] |= 1 << (n & 7)
+				set[n>>3] |= 1 << (n & 7)
 			}
 			n++
 		}
 		levels, err := (&rle.Encoding{BitWidth: 1}).EncodeLevels(nil, e.levels)
-		return append(appendText(dst, levels), bits...), err
+		return append(appendText(dst, levels), set...), err
 	}})
 }
 

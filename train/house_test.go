@@ -18,7 +18,7 @@ import (
 // don't import each other.
 var rooms = [][]string{
 	{"featurestore/fault", "featurestore/columns", "proto/sluice/v1", "proto/inference"},
-	{"featurestore/row", "featurestore/pseudonym"},
+	{"featurestore/row", "featurestore/pseudonym", "featurestore/jsonscan"},
 	{"featurestore/webrequest", "featurestore/ranges", "featurestore/geo"},
 	{"featurestore/accesslog"},
 	{"featurestore/attack"},

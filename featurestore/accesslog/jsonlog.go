@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"sluice/featurestore/jsonscan"
 	"sluice/featurestore/webrequest"
 )
 
@@ -87,7 +88,7 @@ func jsonFields(lines [][]byte) []string {
 // jsonParser reads JSON lines by a layout.
 type jsonParser struct {
 	record
-	scan jsonScanner
+	scan jsonscan.Scanner
 	root *jsonNode
 	line int64 // lines so far
 }
@@ -136,13 +137,13 @@ func (n *jsonNode) set(c column) {
 func (p *jsonParser) parse(line []byte, req *webrequest.Request) Reason {
 	p.clear()
 	p.line++
-	p.scan = jsonScanner{b: line}
-	p.scan.blank()
-	if p.scan.i >= len(line) || line[p.scan.i] != '{' || !p.object(p.root, 0) {
+	p.scan = jsonscan.Scanner{B: line}
+	p.scan.Blank()
+	if p.scan.I >= len(line) || line[p.scan.I] != '{' || !p.object(p.root, 0) {
 		return BadJSON
 	}
-	p.scan.blank()
-	if p.scan.i != len(line) {
+	p.scan.Blank()
+	if p.scan.I != len(line) {
 		return BadJSON
 	}
 	return p.fill(req)
@@ -151,34 +152,34 @@ func (p *jsonParser) parse(line []byte, req *webrequest.Request) Reason {
 // object reads the object at n.
 func (p *jsonParser) object(n *jsonNode, depth int) bool {
 	s := &p.scan
-	if done, ok := s.open(depth); done || !ok {
+	if done, ok := s.Open(depth); done || !ok {
 		return ok
 	}
 	for position := 0; ; position++ {
-		if s.i >= len(s.b) || s.b[s.i] != '"' {
+		if s.I >= len(s.B) || s.B[s.I] != '"' {
 			return false
 		}
 		// The lines of a log have their fields in the same order, so the field
 		// that stood at this position before is tried first.
 		var f *jsonNode
-		if position < len(n.hints) && s.name(n.hints[position].name) {
+		if position < len(n.hints) && s.Name(n.hints[position].name) {
 			f = n.hints[position]
 		} else {
-			name, grown, ok := s.text(p.scratch)
+			name, grown, ok := s.Text(p.scratch)
 			p.scratch = grown
-			if !ok || !s.colon() {
+			if !ok || !s.Colon() {
 				return false
 			}
 			f = n.field(position, name)
 		}
 		if f == nil || len(f.inside) == 0 {
-			if !s.skip(depth + 1) {
+			if !s.Skip(depth + 1) {
 				return false
 			}
 		} else if !p.value(f, depth+1) {
 			return false
 		}
-		if done, ok := s.next(true); done || !ok {
+		if done, ok := s.Next(true); done || !ok {
 			return ok
 		}
 	}
@@ -196,26 +197,26 @@ func (p *jsonParser) value(f *jsonNode, depth int) (ok bool) {
 		f.seen = p.line
 	}
 	s := &p.scan
-	if s.i >= len(s.b) {
+	if s.I >= len(s.B) {
 		return false
 	}
 	var text []byte
-	switch s.b[s.i] {
+	switch s.B[s.I] {
 	case '"':
-		text, p.scratch, ok = s.text(p.scratch)
+		text, p.scratch, ok = s.Text(p.scratch)
 	case '{':
 		if f.fields != nil {
 			return p.object(f, depth)
 		}
-		ok = s.skip(depth)
+		ok = s.Skip(depth)
 	case '[':
 		text, ok = p.list(depth)
 	case 'n':
-		_, ok = s.literal()
+		_, ok = s.Literal()
 	case 't', 'f':
-		text, ok = s.literal()
+		text, ok = s.Literal()
 	default:
-		text, ok = s.number()
+		text, ok = s.Number()
 	}
 	p.values[f.column] = text
 	return ok
@@ -225,13 +226,13 @@ func (p *jsonParser) value(f *jsonNode, depth int) (ok bool) {
 // lines of a header that came more than once are.
 func (p *jsonParser) list(depth int) (text []byte, ok bool) {
 	s := &p.scan
-	if done, ok := s.open(depth); done || !ok {
+	if done, ok := s.Open(depth); done || !ok {
 		return nil, ok
 	}
 	for n := 0; ; {
-		if s.i < len(s.b) && s.b[s.i] == '"' {
+		if s.I < len(s.B) && s.B[s.I] == '"' {
 			var one []byte
-			one, p.scratch, ok = s.text(p.scratch)
+			one, p.scratch, ok = s.Text(p.scratch)
 			switch n++; n {
 			case 1:
 				text = one
@@ -241,12 +242,12 @@ func (p *jsonParser) list(depth int) (text []byte, ok bool) {
 				text = append(append(text, ", "...), one...)
 			}
 		} else {
-			ok = s.skip(depth + 1)
+			ok = s.Skip(depth + 1)
 		}
 		if !ok {
 			return nil, false
 		}
-		if done, ok := s.next(false); done || !ok {
+		if done, ok := s.Next(false); done || !ok {
 			return text, ok
 		}
 	}

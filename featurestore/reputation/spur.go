@@ -94,12 +94,14 @@ type spurRaw struct {
 			Skew    float64 `json:"skew"`
 		} `json:"concentration"`
 	} `json:"client"`
-	Tunnels []struct {
-		Operator  string `json:"operator"`
-		Type      string `json:"type"`
-		Anonymous bool   `json:"anonymous"`
-	} `json:"tunnels"`
-	Risks []string `json:"risks"`
+	Tunnels []spurTunnel `json:"tunnels"`
+	Risks   []string     `json:"risks"`
+}
+
+type spurTunnel struct {
+	Operator  string `json:"operator"`
+	Type      string `json:"type"`
+	Anonymous bool   `json:"anonymous"`
 }
 
 var spurDate = regexp.MustCompile(`(?:^|[^0-9])(20[0-9]{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12][0-9]|3[01])(?:[^0-9]|$)`)
@@ -186,6 +188,7 @@ func (s *SpurFeeds) read(ctx context.Context, name string, o *SpurOptions) error
 	f := spurFeed{dated: dated, known: day.AddDate(0, 0, 1).Unix() - 1, byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
 	st := FileStats{Name: name, Shape: SpurFeed}
 	months := map[row.Month]bool{}
+	var lines spurLines
 	for {
 		line, ok, err := src.next()
 		if err != nil {
@@ -201,7 +204,7 @@ func (s *SpurFeeds) read(ctx context.Context, name string, o *SpurOptions) error
 			st.reject("line too long", src.line)
 			continue
 		}
-		is4, reason := s.line(line, &f, o, func(known int64) { months[row.MonthOf(unix(known))] = true })
+		is4, reason := s.line(line, &lines, &f, o, func(known int64) { months[row.MonthOf(unix(known))] = true })
 		if reason == noSpurDate {
 			return fault.Field(fault.Invalid, name, "%s: no date: neither the file's nor its folder's name has a YYYYMMDD, as in 20240731/feed.json.gz", name)
 		}
@@ -237,10 +240,13 @@ const noSpurDate = "no date"
 
 // line takes one line, of a feed or an answer; dated is told when it was at
 // hand.
-func (s *SpurFeeds) line(line []byte, f *spurFeed, o *SpurOptions, dated func(known int64)) (is4 bool, reason string) {
+func (s *SpurFeeds) line(line []byte, lines *spurLines, f *spurFeed, o *SpurOptions, dated func(known int64)) (is4 bool, reason string) {
 	var r spurRaw
-	if err := json.Unmarshal(line, &r); err != nil {
-		return false, jsonReason(err)
+	if !lines.read(line, &r) {
+		r = spurRaw{}
+		if err := json.Unmarshal(line, &r); err != nil {
+			return false, jsonReason(err)
+		}
 	}
 	known := f.known
 	switch {

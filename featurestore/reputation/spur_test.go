@@ -93,7 +93,8 @@ func FuzzSpur(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		feed := spurFeed{dated: true, byIP: map[netip.Addr]*Spur{}, byNet: map[netip.Prefix]*Spur{}}
 		s := SpurFeeds{feeds: []*spurFeed{&feed}}
-		_, reason := s.line(line, &feed, &SpurOptions{}, func(int64) {})
+		new(spurLines).same(t, line)
+		_, reason := s.line(line, new(spurLines), &feed, &SpurOptions{}, func(int64) {})
 		if n := len(feed.byIP) + len(feed.byNet) + len(s.records); (reason == "") != (n == 1) {
 			t.Fatalf("%q: %d kept", reason, n)
 		}

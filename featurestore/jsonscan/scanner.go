@@ -1,4 +1,4 @@
-package accesslog
+package jsonscan
 
 import (
 	"encoding/binary"
@@ -10,25 +10,25 @@ import (
 // maxDepth is how deep objects and arrays may nest, as in encoding/json.
 const maxDepth = 10000
 
-// jsonScanner walks over one JSON text. It accepts exactly what encoding/json
-// accepts. Its methods report false at the first error and leave i anywhere.
-type jsonScanner struct {
-	b []byte
-	i int
+// Scanner walks over one JSON text. It accepts exactly what encoding/json
+// accepts. Its methods report false at the first error and leave I anywhere.
+type Scanner struct {
+	B []byte // the text
+	I int    // where the next value, name or bracket stands
 }
 
-// blank passes white space; most often there is none.
-func (s *jsonScanner) blank() {
-	if s.i < len(s.b) && s.b[s.i] <= ' ' {
+// Blank passes white space; most often there is none.
+func (s *Scanner) Blank() {
+	if s.I < len(s.B) && s.B[s.I] <= ' ' {
 		s.blanks()
 	}
 }
 
-func (s *jsonScanner) blanks() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
+func (s *Scanner) blanks() {
+	for s.I < len(s.B) {
+		switch s.B[s.I] {
 		case ' ', '\t', '\n', '\r':
-			s.i++
+			s.I++
 		default:
 			return
 		}
@@ -40,15 +40,15 @@ const (
 	swarHigh = 0x8080808080808080
 )
 
-// text reads a string at the opening quote. What stands in b as it is comes
-// back as a part of b; what has escapes or is not UTF-8 is written to scratch.
-func (s *jsonScanner) text(scratch []byte) (text, grown []byte, ok bool) {
-	start := s.i + 1
+// Text reads a string at the opening quote. What stands in B as it is comes
+// back as a part of B; what has escapes or is not UTF-8 is written to scratch.
+func (s *Scanner) Text(scratch []byte) (text, grown []byte, ok bool) {
+	start := s.I + 1
 	plain, ascii, ok := s.skipText()
 	if !ok {
 		return nil, scratch, false
 	}
-	raw := s.b[start : s.i-1]
+	raw := s.B[start : s.I-1]
 	if plain && (ascii || utf8.Valid(raw)) {
 		return raw, scratch, true
 	}
@@ -59,8 +59,8 @@ func (s *jsonScanner) text(scratch []byte) (text, grown []byte, ok bool) {
 
 // skipText passes a string at the opening quote. plain says that it has no
 // escapes, ascii that all its bytes are ASCII.
-func (s *jsonScanner) skipText() (plain, ascii, ok bool) {
-	b, i := s.b, s.i+1
+func (s *Scanner) skipText() (plain, ascii, ok bool) {
+	b, i := s.B, s.I+1
 	plain, ascii = true, true
 	for {
 		// Eight bytes at a time: stop at a quote, a backslash, a control
@@ -81,7 +81,7 @@ func (s *jsonScanner) skipText() (plain, ascii, ok bool) {
 		}
 		switch c := b[i]; {
 		case c == '"':
-			s.i = i + 1
+			s.I = i + 1
 			return plain, ascii, true
 		case c == '\\':
 			plain = false
@@ -179,9 +179,9 @@ func unescape(dst, raw []byte) []byte {
 	return dst
 }
 
-// number passes a number and gives it as written.
-func (s *jsonScanner) number() ([]byte, bool) {
-	b, start, i := s.b, s.i, s.i
+// Number passes a number and gives it as written.
+func (s *Scanner) Number() ([]byte, bool) {
+	b, start, i := s.B, s.I, s.I
 	digits := func() bool {
 		from := i
 		for i < len(b) && b[i]-'0' <= 9 {
@@ -212,121 +212,121 @@ func (s *jsonScanner) number() ([]byte, bool) {
 			return nil, false
 		}
 	}
-	s.i = i
+	s.I = i
 	return b[start:i], true
 }
 
-// literal passes true, false or null and gives it as written.
-func (s *jsonScanner) literal() ([]byte, bool) {
+// Literal passes true, false or null and gives it as written.
+func (s *Scanner) Literal() ([]byte, bool) {
 	for _, w := range [...]string{"true", "false", "null"} {
-		if n := s.i + len(w); n <= len(s.b) && string(s.b[s.i:n]) == w {
-			text := s.b[s.i:n]
-			s.i = n
+		if n := s.I + len(w); n <= len(s.B) && string(s.B[s.I:n]) == w {
+			text := s.B[s.I:n]
+			s.I = n
 			return text, true
 		}
 	}
 	return nil, false
 }
 
-// skip passes any value. depth is the number of objects and arrays around it.
-func (s *jsonScanner) skip(depth int) bool {
-	if s.i >= len(s.b) {
+// Skip passes any value. depth is the number of objects and arrays around it.
+func (s *Scanner) Skip(depth int) bool {
+	if s.I >= len(s.B) {
 		return false
 	}
-	switch c := s.b[s.i]; c {
+	switch c := s.B[s.I]; c {
 	case '"':
 		_, _, ok := s.skipText()
 		return ok
 	case '{', '[':
 		return s.skipMembers(depth)
 	case 't', 'f', 'n':
-		_, ok := s.literal()
+		_, ok := s.Literal()
 		return ok
 	default:
-		_, ok := s.number()
+		_, ok := s.Number()
 		return ok
 	}
 }
 
 // skipMembers passes an object or array at its opening bracket.
-func (s *jsonScanner) skipMembers(depth int) bool {
-	object := s.b[s.i] == '{'
-	if done, ok := s.open(depth); done || !ok {
+func (s *Scanner) skipMembers(depth int) bool {
+	object := s.B[s.I] == '{'
+	if done, ok := s.Open(depth); done || !ok {
 		return ok
 	}
 	for {
-		if object && !s.skipName() || !s.skip(depth+1) {
+		if object && !s.skipName() || !s.Skip(depth+1) {
 			return false
 		}
-		if done, ok := s.next(object); done || !ok {
+		if done, ok := s.Next(object); done || !ok {
 			return ok
 		}
 	}
 }
 
-// open passes the opening bracket of an object or array; done says that it is
+// Open passes the opening bracket of an object or array; done says that it is
 // empty and has been passed whole.
-func (s *jsonScanner) open(depth int) (done, ok bool) {
+func (s *Scanner) Open(depth int) (done, ok bool) {
 	if depth >= maxDepth {
 		return false, false
 	}
-	end := s.b[s.i] + 2 // '{' to '}', '[' to ']'
-	s.i++
-	s.blank()
-	if s.i < len(s.b) && s.b[s.i] == end {
-		s.i++
+	end := s.B[s.I] + 2 // '{' to '}', '[' to ']'
+	s.I++
+	s.Blank()
+	if s.I < len(s.B) && s.B[s.I] == end {
+		s.I++
 		return true, true
 	}
 	return false, true
 }
 
-// next passes the comma or closing bracket behind a member.
-func (s *jsonScanner) next(object bool) (done, ok bool) {
-	s.blank()
-	if s.i >= len(s.b) {
+// Next passes the comma or closing bracket behind a member.
+func (s *Scanner) Next(object bool) (done, ok bool) {
+	s.Blank()
+	if s.I >= len(s.B) {
 		return false, false
 	}
-	c := s.b[s.i]
-	s.i++
+	c := s.B[s.I]
+	s.I++
 	if c == ',' {
-		s.blank()
+		s.Blank()
 		return false, true
 	}
 	done = c == '}' && object || c == ']' && !object
 	return done, done
 }
 
-func (s *jsonScanner) skipName() bool {
-	if s.i >= len(s.b) || s.b[s.i] != '"' {
+func (s *Scanner) skipName() bool {
+	if s.I >= len(s.B) || s.B[s.I] != '"' {
 		return false
 	}
 	_, _, ok := s.skipText()
-	return ok && s.colon()
+	return ok && s.Colon()
 }
 
-// name passes the name of a member and its colon if it is the one expected,
+// Name passes the name of a member and its colon if it is the one expected,
 // written without escapes.
-func (s *jsonScanner) name(want string) bool {
-	i := s.i + 1
+func (s *Scanner) Name(want string) bool {
+	i := s.I + 1
 	end := i + len(want)
-	if end+1 >= len(s.b) || s.b[end] != '"' || string(s.b[i:end]) != want {
+	if end+1 >= len(s.B) || s.B[end] != '"' || string(s.B[i:end]) != want {
 		return false
 	}
-	from := s.i
-	s.i = end + 1
-	if !s.colon() {
-		s.i = from
+	from := s.I
+	s.I = end + 1
+	if !s.Colon() {
+		s.I = from
 		return false
 	}
 	return true
 }
 
-func (s *jsonScanner) colon() bool {
-	s.blank()
-	if s.i >= len(s.b) || s.b[s.i] != ':' {
+func (s *Scanner) Colon() bool {
+	s.Blank()
+	if s.I >= len(s.B) || s.B[s.I] != ':' {
 		return false
 	}
-	s.i++
-	s.blank()
+	s.I++
+	s.Blank()
 	return true
 }
