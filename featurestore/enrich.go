@@ -95,8 +95,8 @@ func (s *Store) Label(ctx context.Context, m row.Month, l Labeler) error {
 }
 
 type enrichPart struct {
-	names  []string
-	enrich EnrichFunc
+	names []string
+	walk  WalkFunc
 }
 
 func groupOf(src ColumnSource) (columns.Group, error) {
@@ -150,8 +150,8 @@ func furtherFor(l Labeler, sources []ColumnSource) (f further, err error) {
 }
 
 // walks are the sources' functions for one goroutine.
-func (f *further) walks() []EnrichFunc {
-	out := make([]EnrichFunc, len(f.of))
+func (f *further) walks() []WalkFunc {
+	out := make([]WalkFunc, len(f.of))
 	for i, e := range f.of {
 		out[i] = WalkOf(e)
 	}
@@ -188,7 +188,8 @@ func (s *Store) recolumn(ctx context.Context, info *MonthInfo, label func(*row.R
 			}
 			start, end := info.Window(r.Attack)
 			for _, p := range parts {
-				values = p.enrich(values, r.IP, start, end)
+				more, _ := p.walk(r.IP, start, end)
+				values = append(values, more...)
 			}
 			for to, from := range order {
 				out[to] = values[from]

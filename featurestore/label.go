@@ -28,25 +28,31 @@ type Enricher interface {
 	Enrich(dst []float64, ip netip.Addr, start, end time.Time) []float64
 }
 
-// EnrichFunc is Enrich of an Enricher or a ColumnSource.
-type EnrichFunc = func(dst []float64, ip netip.Addr, start, end time.Time) []float64
+// WalkFunc is Enrich of an Enricher or a ColumnSource for one goroutine. The
+// values are valid until the next call; again says that they are those of the
+// call before, as they mostly are.
+type WalkFunc = func(ip netip.Addr, start, end time.Time) (values []float64, again bool)
 
 // Walker is an Enricher or a ColumnSource that has a faster way for rows in
 // their order: window after window, addresses ascending.
 type Walker interface {
-	// Walk gives a function for one goroutine whose values are Enrich's.
-	Walk() EnrichFunc
+	// Walk gives a function whose values are Enrich's.
+	Walk() WalkFunc
 }
 
 // WalkOf is the fastest Enrich of an Enricher or a ColumnSource, for one
 // goroutine.
 func WalkOf(e interface {
 	Enrich(dst []float64, ip netip.Addr, start, end time.Time) []float64
-}) EnrichFunc {
+}) WalkFunc {
 	if w, ok := e.(Walker); ok {
 		return w.Walk()
 	}
-	return e.Enrich
+	var values []float64
+	return func(ip netip.Addr, start, end time.Time) ([]float64, bool) {
+		values = e.Enrich(values[:0], ip, start, end)
+		return values, false
+	}
 }
 
 func enricherOf(l Labeler) (Enricher, []string) {

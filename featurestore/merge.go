@@ -151,7 +151,7 @@ func (j *monthMerge) run(ctx context.Context, f *monthFile, threads int) error {
 type windowRows struct {
 	*monthMerge
 	file  *monthFile
-	walks []EnrichFunc
+	walks []WalkFunc
 
 	roll aggregate.Rollup
 	// Of a window whose rows wait until all are known.
@@ -237,14 +237,15 @@ func (r *windowRows) add(b *monthBatch, ip netip.Addr, g *aggregate.Group, share
 	if r.behaviour {
 		values = g.Behaviour(values, shared)
 	}
-	for _, walk := range r.walks {
-		values = walk(values, ip, start, end)
+	b.stage(values)
+	for i, walk := range r.walks { // a group of columns each
+		b.tuples[i].add(walk(ip, start, end))
 	}
 	label := row.Unknown
 	if r.labeler != nil {
 		label = r.labeler.Label(ip, r.month)
 	}
-	b.add(ip, values, label, g.First, g.Last, g.Hours)
+	b.add(ip, label, g.First, g.Last, g.Hours)
 }
 
 // share gives the rows that were held what they have from each other.

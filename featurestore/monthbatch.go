@@ -95,30 +95,39 @@ func (b *monthBatch) full() bool { return b.n == batchRows }
 // to as many places in memory as there are columns, several rows' to no more.
 const stagedRows = 16
 
-// next is where the next row's features may be made, so that add need not copy
+// next is where the next row's features may be made, so that stage need not copy
 // them: as long as none, with room for all.
 func (b *monthBatch) next() []float64 {
 	width := len(b.values)
 	return b.staged[b.waiting*width : b.waiting*width : (b.waiting+1)*width]
 }
 
-// add appends a row; values are the features in their order. The columns have it
-// once settle was called.
-func (b *monthBatch) add(ip netip.Addr, values []float64, l row.Label, first, last int64, hours []row.HourCount) {
+// stage takes the next row's features in their order; those in tuples may be left
+// out where no other stands behind them, and are not looked at.
+func (b *monthBatch) stage(values []float64) { copy(b.next()[:len(values)], values) }
+
+// add ends a row, whose features were staged and added to the tuples. The columns
+// have it once settle was called.
+func (b *monthBatch) add(ip netip.Addr, l row.Label, first, last int64, hours []row.HourCount) {
 	b.n++
-	b.ips.bytes = ip.AppendTo(b.ips.bytes)
-	b.ips.end()
-	copy(b.next()[:len(b.values)], values)
-	for i, s := range b.spans {
-		b.tuples[i].add(values[s.from:s.to])
-	}
 	if b.waiting++; b.waiting == stagedRows {
 		b.settle()
 	}
+	b.ips.bytes = ip.AppendTo(b.ips.bytes)
+	b.ips.end()
 	b.labels = append(b.labels, l)
 	b.first, b.last = append(b.first, first), append(b.last, last)
 	b.hours.bytes = appendHours(b.hours.bytes, hours)
 	b.hours.end()
+}
+
+// addRow adds a row with all its features.
+func (b *monthBatch) addRow(r *row.Row) {
+	b.stage(r.Values)
+	for i, s := range b.spans {
+		b.tuples[i].add(r.Values[s.from:s.to], false)
+	}
+	b.add(r.IP, r.Label, r.First, r.Last, r.Hours)
 }
 
 // settle puts what is staged into the columns.
@@ -211,7 +220,7 @@ func (f *monthFile) rowsInto() (write func(*row.Row) error, end func() error) {
 			b = f.batches.get(strings.Clone(r.Attack))
 		}
 		last = row.Key{Month: r.Month, Attack: b.attack, IP: r.IP}
-		b.add(r.IP, r.Values, r.Label, r.First, r.Last, r.Hours)
+		b.addRow(r)
 		return nil
 	}, end
 }

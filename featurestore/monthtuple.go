@@ -48,9 +48,10 @@ func (t *tuples) reset() {
 
 func (t *tuples) n() int { return len(t.values) / t.width }
 
-// add gives the next row its tuple.
-func (t *tuples) add(v []float64) {
-	if n := len(t.of); n > 0 && t.is(t.of[n-1], v) {
+// add gives the next row its tuple; again says that it is the one added before,
+// to this batch or another.
+func (t *tuples) add(v []float64, again bool) {
+	if n := len(t.of); n > 0 && (again || t.is(t.of[n-1], v)) {
 		t.of = append(t.of, t.of[n-1])
 		return
 	}

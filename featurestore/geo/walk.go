@@ -27,11 +27,19 @@ type seen struct {
 	places  map[uintptr]Place // by offset
 }
 
-// Walk is Enrich for rows in their order.
-func (d *Databases) Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64 {
+// Walk is Enrich for rows in their order, for one goroutine; again says that the
+// values are those of the call before.
+func (d *Databases) Walk() func(ip netip.Addr, start, end time.Time) (values []float64, again bool) {
 	w := &walk{d: d, seen: make([]seen, len(d.all))}
-	return func(dst []float64, ip netip.Addr, _, end time.Time) []float64 {
-		return appendPlace(dst, w.at(ip, end))
+	var last Place
+	var values []float64
+	return func(ip netip.Addr, _, end time.Time) ([]float64, bool) {
+		p := w.at(ip, end)
+		if p == last && values != nil {
+			return values, true
+		}
+		last, values = p, appendPlace(values[:0], p)
+		return values, false
 	}
 }
 

@@ -98,5 +98,19 @@ func (c *Crawlers) Enrich(dst []float64, ip netip.Addr, _, _ time.Time) []float6
 	return append(dst, 0)
 }
 
+// Walk is Enrich for rows in their order, for one goroutine; again says that the
+// values are those of the call before.
+func (c *Crawlers) Walk() func(ip netip.Addr, start, end time.Time) (values []float64, again bool) {
+	var values []float64
+	return func(ip netip.Addr, start, end time.Time) ([]float64, bool) {
+		last := math.NaN()
+		if len(values) > 0 {
+			last = values[0]
+		}
+		values = c.Enrich(values[:0], ip, start, end)
+		return values, values[0] == last
+	}
+}
+
 // Digest identifies what the files say.
 func (c *Crawlers) Digest() string { return c.digest }

@@ -116,10 +116,10 @@ func TestWalk(t *testing.T) {
 	}
 	type source interface {
 		Enrich([]float64, netip.Addr, time.Time, time.Time) []float64
-		Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64
+		Walk() func(netip.Addr, time.Time, time.Time) ([]float64, bool)
 	}
 	for name, s := range map[string]source{"earlier": WithEarlier{set}, "drops": dropped} {
-		walk, values := s.Walk(), 0
+		walk, values, last := s.Walk(), 0, []float64(nil)
 		for w := range 60 {
 			start := time.Date(2024, 5, 25+2*w, rng.IntN(24), 0, 0, rng.IntN(2), time.UTC)
 			end := start.Add(time.Duration(1+rng.IntN(100)) * time.Hour)
@@ -131,8 +131,11 @@ func TestWalk(t *testing.T) {
 				slices.SortFunc(ips, netip.Addr.Compare)
 			}
 			for _, ip := range ips {
-				want, got := s.Enrich([]float64{1}, ip, start, end), walk([]float64{1}, ip, start, end)
+				want := s.Enrich(nil, ip, start, end)
+				got, again := walk(ip, start, end)
+				same := len(want) == len(last)
 				for i := range want {
+					same = same && math.Float64bits(want[i]) == math.Float64bits(last[i])
 					if math.Float64bits(want[i]) != math.Float64bits(got[i]) {
 						t.Fatalf("%s of %s at %s: %v, want %v", name, ip, start, got, want)
 					}
@@ -140,6 +143,10 @@ func TestWalk(t *testing.T) {
 						values++
 					}
 				}
+				if again && !same {
+					t.Fatalf("%s of %s at %s: %v are said to be %v again", name, ip, start, want, last)
+				}
+				last = want
 			}
 		}
 		if values < 1000 {

@@ -29,19 +29,31 @@ func gallop(keys []uint32, from int, key uint32) int {
 	return from
 }
 
-// Walk is Enrich for rows in their order.
-func (w WithEarlier) Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64 {
+// Walk is Enrich for rows in their order, for one goroutine; again says that the
+// values are those of the call before.
+func (w WithEarlier) Walk() func(ip netip.Addr, start, end time.Time) (values []float64, again bool) {
 	e := &earlierWalk{set: w.Set}
 	for _, m := range w.Set.months {
 		for _, p := range w.Set.pages[m] {
 			e.pages = append(e.pages, pageWalk{page: p})
 		}
 	}
-	return func(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
-		if !ip.Is4() {
-			return appendEarlier(dst, w.Set.ListedBefore(ip, start), start)
+	var last Earlier
+	var at time.Time
+	var values []float64
+	return func(ip netip.Addr, start, _ time.Time) ([]float64, bool) {
+		var now Earlier
+		if ip.Is4() {
+			now = e.before(ip, start)
+		} else {
+			now = w.Set.ListedBefore(ip, start)
 		}
-		return appendEarlier(dst, e.before(ip, start), start)
+		if now == last && at == start && values != nil {
+			return values, true
+		}
+		last, at = now, start
+		values = appendEarlier(values[:0], now, start)
+		return values, false
 	}
 }
 
@@ -131,70 +143,97 @@ func (w *earlierWalk) enter(prefix uint32) {
 	}
 }
 
-// Walk is Enrich for rows in their order.
-func (d *Drops) Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64 {
+// Walk is Enrich for rows in their order, for one goroutine; again says that the
+// values are those of the call before.
+func (d *Drops) Walk() func(ip netip.Addr, start, end time.Time) (values []float64, again bool) {
 	var begun, ended time.Time
-	at, inside := 0, false
-	return func(dst []float64, ip netip.Addr, start, end time.Time) []float64 {
+	at, inside, none := 0, false, false // none: values are those of no records
+	var values []float64
+	return func(ip netip.Addr, start, end time.Time) ([]float64, bool) {
 		if begun != start || ended != end {
-			begun, ended, at, inside = start, end, 0, d.any(start, end)
-		}
-		if !ip.Is4() {
-			return d.enrich(dst, d.Of(ip), inside, start, end)
-		}
-		key := key4(ip)
-		if at == len(d.v4) || at > 0 && d.v4[at-1] >= key {
-			at = 0
+			begun, ended, at, inside, none = start, end, 0, d.any(start, end), false
 		}
 		var rs []Drop
-		if at = gallop(d.v4, at, key); at < len(d.v4) && d.v4[at] == key {
-			rs = d.records[d.of4[at]:d.of4[at+1]]
+		if ip.Is4() {
+			key := key4(ip)
+			if at == len(d.v4) || at > 0 && d.v4[at-1] >= key {
+				at = 0
+			}
+			if at = gallop(d.v4, at, key); at < len(d.v4) && d.v4[at] == key {
+				rs = d.records[d.of4[at]:d.of4[at+1]]
+			}
+		} else {
+			rs = d.Of(ip)
 		}
-		return d.enrich(dst, rs, inside, start, end)
+		if len(rs) == 0 && none {
+			return values, true
+		}
+		none = len(rs) == 0
+		values = d.enrich(values[:0], rs, inside, start, end)
+		return values, false
 	}
 }
 
-// Walk is Enrich for rows in their order.
-func (s *SpurFeeds) Walk() func([]float64, netip.Addr, time.Time, time.Time) []float64 {
-	if len(s.records) > 0 {
-		return s.Enrich
-	}
-	type reading struct {
-		*spurFeed
-		at int
-	}
-	var begun time.Time
-	var feeds []reading // at hand before begun, of the latest day
-	known := false
-	return func(dst []float64, ip netip.Addr, start, _ time.Time) []float64 {
-		if begun != start || start.IsZero() {
-			begun, feeds = start, feeds[:0]
-			for _, f := range s.latest(start) {
-				feeds = append(feeds, reading{f, 0})
-			}
-			known = len(feeds) > 0
+// Walk is Enrich for rows in their order, for one goroutine; again says that the
+// values are those of the call before.
+func (s *SpurFeeds) Walk() func(ip netip.Addr, start, end time.Time) (values []float64, again bool) {
+	w := &spurWalk{SpurFeeds: s}
+	var last *Spur
+	var lastKnown bool
+	var values []float64
+	return func(ip netip.Addr, start, _ time.Time) ([]float64, bool) {
+		e, known := w.at(ip, start)
+		if e == last && known == lastKnown && values != nil {
+			return values, true
 		}
-		for i := range feeds {
-			f := &feeds[i]
-			if !ip.Is4() {
-				if e := f.find(ip); e != nil {
-					return appendSpur(dst, e, true)
-				}
-				continue
+		last, lastKnown = e, known
+		values = appendSpur(values[:0], e, known)
+		return values, false
+	}
+}
+
+// spurWalk is Before for addresses in ascending order.
+type spurWalk struct {
+	*SpurFeeds
+	begun time.Time
+	feeds []spurReading // at hand before begun, of the latest day
+}
+
+type spurReading struct {
+	*spurFeed
+	at int
+}
+
+func (w *spurWalk) at(ip netip.Addr, start time.Time) (entry *Spur, known bool) {
+	if len(w.records) > 0 {
+		return w.Before(ip, start)
+	}
+	if w.begun != start || start.IsZero() {
+		w.begun, w.feeds = start, w.feeds[:0]
+		for _, f := range w.latest(start) {
+			w.feeds = append(w.feeds, spurReading{f, 0})
+		}
+	}
+	for i := range w.feeds {
+		f := &w.feeds[i]
+		if !ip.Is4() {
+			if e := f.find(ip); e != nil {
+				return e, true
 			}
-			key := key4(ip)
-			if f.at == len(f.v4) || f.at > 0 && f.v4[f.at-1] >= key {
-				f.at = 0
-			}
-			if f.at = gallop(f.v4, f.at, key); f.at < len(f.v4) && f.v4[f.at] == key {
-				return appendSpur(dst, f.of4[f.at], true)
-			}
-			if len(f.bits) > 0 {
-				if e := f.network(ip); e != nil {
-					return appendSpur(dst, e, true)
-				}
+			continue
+		}
+		key := key4(ip)
+		if f.at == len(f.v4) || f.at > 0 && f.v4[f.at-1] >= key {
+			f.at = 0
+		}
+		if f.at = gallop(f.v4, f.at, key); f.at < len(f.v4) && f.v4[f.at] == key {
+			return f.of4[f.at], true
+		}
+		if len(f.bits) > 0 {
+			if e := f.network(ip); e != nil {
+				return e, true
 			}
 		}
-		return appendSpur(dst, nil, known)
 	}
+	return nil, len(w.feeds) > 0
 }
