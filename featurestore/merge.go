@@ -156,7 +156,7 @@ type windowRows struct {
 	roll aggregate.Rollup
 	// Of a window whose rows wait until all are known.
 	held   []*monthBatch
-	agents []uint64 // of all rows; those of row i end at ends[i]
+	agents []uint32 // numbers, of all rows; those of row i end at ends[i]
 	ends   []int
 }
 
@@ -206,8 +206,7 @@ func (r *windowRows) window(ctx context.Context, w *window) error {
 		var shared aggregate.Shared
 		switch {
 		case hold:
-			r.roll.Add(win, ip, g)
-			r.agents = append(r.agents, g.Agents...)
+			r.agents = r.roll.AddNumbered(win, ip, g, r.agents)
 			r.ends = append(r.ends, len(r.agents))
 		case r.behaviour:
 			shared = r.roll.Next(g.Agents)
@@ -256,7 +255,7 @@ func (r *windowRows) share() {
 		b.settle()
 		for i := range b.n {
 			to := r.ends[n]
-			agentIPs, prefixIPs, prefixRequests := r.roll.Next(r.agents[from:to]).Values()
+			agentIPs, prefixIPs, prefixRequests := r.roll.NextNumbered(r.agents[from:to]).Values()
 			from, n = to, n+1
 			b.values[columns.NumFeatures+columns.UserAgentIPCount][i] = agentIPs
 			b.values[columns.NumFeatures+columns.PrefixIPCount][i] = prefixIPs

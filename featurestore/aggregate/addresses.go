@@ -34,18 +34,11 @@ func scanAddresses(ctx context.Context, cancel context.CancelCauseFunc, path str
 	var wg sync.WaitGroup
 	for n := range max(1, goroutines) {
 		wg.Go(func() {
-			own := &Reader{r: r.r, name: r.name, head: r.head, end: r.end, addresses: true}
+			own := &Reader{r: r.r, name: r.name, head: r.head, end: r.end}
 			for i := range work {
 				own.Seek(i, i+1)
-				for ctx.Err() == nil {
-					rec, err := own.Next()
-					if err == io.EOF {
-						break
-					} else if err != nil {
-						cancel(err)
-						break
-					}
-					yield(n, rec.IP)
+				if err := own.addresses(ctx, func(ip netip.Addr) { yield(n, ip) }); err != nil {
+					cancel(err)
 				}
 			}
 		})
@@ -62,6 +55,44 @@ func scanAddresses(ctx context.Context, cancel context.CancelCauseFunc, path str
 			err = fault.As(fault.Interrupted, err)
 		}
 		return err
+	}
+	return nil
+}
+
+// addresses are those of all records that were sought. Since format 5 they stand
+// together, before records that are not looked at.
+func (p *Reader) addresses(ctx context.Context, yield func(netip.Addr)) error {
+	for ctx.Err() == nil {
+		if p.head.FormatVersion < 5 {
+			rec, err := p.Next()
+			if err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			yield(rec.IP)
+			continue
+		}
+		switch more, err := p.begin(); {
+		case err != nil:
+			return err
+		case !more:
+			return nil
+		}
+		if n := int64(len(p.d.four)/4 + len(p.d.six)/16); n > p.left {
+			return p.corrupt("window %d has more records than its header says", p.window)
+		}
+		for len(p.d.four)+len(p.d.six) > 0 {
+			if !p.d.nextAddress(&p.rec) {
+				return p.corrupt("window %d: %v", p.window, errRecord)
+			}
+			if err := p.inOrder(); err != nil {
+				return err
+			}
+			yield(p.rec.IP)
+			p.left--
+		}
+		p.d.b = nil
 	}
 	return nil
 }

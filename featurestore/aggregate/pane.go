@@ -232,6 +232,18 @@ func (s *shard) fetch(p *pane, of []uint64) {
 			s.word ^= do.path[0]
 		}
 	}
+	if !s.behaviour {
+		return
+	}
+	for _, i := range of { // what the few have that doesn't fit
+		_, do := p.at(int(i))
+		if do.paths != nil {
+			s.word ^= do.paths.slots[0].Hash
+		}
+		if do.moments != nil {
+			s.word ^= uint64(do.moments.seconds[0])
+		}
+	}
 }
 
 // seal turns a pane into a segment.

@@ -209,8 +209,6 @@ type Reader struct {
 	buf     []byte
 	d       decoder
 	rec     Record
-
-	addresses bool // of each record nothing else is wanted
 }
 
 // NewReader opens a partial of size bytes; name stands in errors. It reads the
@@ -294,12 +292,30 @@ func (p *Reader) Seek(from, to int) {
 // Next gives the next record, or io.EOF after the last. The record and its
 // slices are valid until the next call. Errors: Corrupt.
 func (p *Reader) Next() (*Record, error) {
+	if more, err := p.begin(); err != nil {
+		return nil, err
+	} else if !more {
+		return nil, io.EOF
+	}
+	p.rec.Window = p.window
+	if err := p.d.record(&p.rec); err != nil {
+		return nil, p.corrupt("window %d: %v", p.window, err)
+	}
+	if err := p.inOrder(); err != nil {
+		return nil, err
+	}
+	p.left--
+	return &p.rec, nil
+}
+
+// begin goes to the block of the next record, if there is one.
+func (p *Reader) begin() (more bool, err error) {
 	for p.left == 0 {
 		if !p.d.ended() || p.section != nil && p.section.Size() != p.offset() {
-			return nil, p.corrupt("window %d has more records than its header says", p.window)
+			return false, p.corrupt("window %d has more records than its header says", p.window)
 		}
 		if p.window+1 >= p.stop {
-			return nil, io.EOF
+			return false, nil
 		}
 		p.window++
 		w := &p.head.Windows[p.window]
@@ -308,24 +324,18 @@ func (p *Reader) Next() (*Record, error) {
 		p.lastIP = netip.Addr{}
 	}
 	if p.d.ended() {
-		if err := p.nextBlock(); err != nil {
-			return nil, err
-		}
+		return true, p.nextBlock()
 	}
-	p.rec.Window = p.window
-	read := p.d.record
-	if p.addresses {
-		read = p.d.skip
-	}
-	if err := read(&p.rec); err != nil {
-		return nil, p.corrupt("window %d: %v", p.window, err)
-	}
+	return true, nil
+}
+
+// inOrder checks that addresses ascend.
+func (p *Reader) inOrder() error {
 	if p.rec.IP.Compare(p.lastIP) <= 0 {
-		return nil, p.corrupt("window %d: its addresses are out of order", p.window)
+		return p.corrupt("window %d: its addresses are out of order", p.window)
 	}
 	p.lastIP = p.rec.IP
-	p.left--
-	return &p.rec, nil
+	return nil
 }
 
 func (p *Reader) offset() int64 {

@@ -92,6 +92,17 @@ func TestOldPartialsAreRead(t *testing.T) {
 		if err := same(rowsOf(t, b), want); err != nil {
 			t.Errorf("version %d: %v", v, err)
 		}
+		var ips []netip.Addr
+		for _, r := range want {
+			ips = append(ips, r.IP)
+		}
+		r, err := OpenBytes(b, "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if alone, err := addressesOf(t, r); err != nil || !slices.Equal(alone, ips) {
+			t.Errorf("version %d: %v, %v instead of %v", v, err, alone, ips)
+		}
 	}
 }
 
@@ -217,16 +228,35 @@ func FuzzReader(f *testing.F) {
 			b = sealAll(b)
 		}
 		r, err := OpenBytes(b, "p")
+		var ips []netip.Addr
 		for err == nil {
 			var rec *Record
-			if rec, err = r.Next(); err == nil && !rec.plausible() {
+			if rec, err = r.Next(); err != nil {
+				break
+			}
+			if !rec.plausible() {
 				t.Fatalf("record %+v", rec)
 			}
+			ips = append(ips, rec.IP)
 		}
 		if err != io.EOF && !fault.Is(err, fault.Corrupt) && !fault.Is(err, fault.Version) {
 			t.Fatalf("error %v", err)
 		}
+		if r, err2 := OpenBytes(b, "p"); err2 == nil {
+			// What may be damaged in a record is not seen by who looks at addresses.
+			alone, err2 := addressesOf(t, r)
+			if err == io.EOF && (err2 != nil || !slices.Equal(alone, ips)) {
+				t.Fatalf("%v, %v instead of %v", err2, alone, ips)
+			}
+			if err2 != nil && !fault.Is(err2, fault.Corrupt) {
+				t.Fatalf("error %v", err2)
+			}
+		}
 	})
+}
+
+func addressesOf(t *testing.T, r *Reader) (ips []netip.Addr, err error) {
+	return ips, r.addresses(t.Context(), func(ip netip.Addr) { ips = append(ips, ip) })
 }
 
 // sealAll makes the checksums of a damaged sample right, so that fuzzing

@@ -113,7 +113,7 @@ func TestMomentsAreASet(t *testing.T) {
 func TestTooManyAgents(t *testing.T) {
 	defer func(n int) { maxAgents = n }(maxAgents)
 	maxAgents = 100
-	var roll Rollup
+	var roll, numbered Rollup
 	a, b := &Window{ID: "a"}, &Window{ID: "b"}
 	ip := netip.MustParseAddr("192.0.2.1")
 	g := &Group{Counts: Counts{Requests: 1}}
@@ -125,6 +125,15 @@ func TestTooManyAgents(t *testing.T) {
 	roll.Add(a, ip.Next(), one)
 	roll.Add(b, ip, one)
 	roll.Rewind()
+	many := numbered.AddNumbered(a, ip, g, nil)
+	first := numbered.AddNumbered(a, ip.Next(), one, nil)
+	second := numbered.AddNumbered(b, ip, one, nil)
+	numbered.Rewind()
+	for i, n := range [][]uint32{many, first, second} {
+		if got, want := numbered.NextNumbered(n), (Shared{int64(i / 2), int64(2 - i/2), int64(2 - i/2)}); got != want {
+			t.Errorf("%d: %+v, want %+v", i, got, want)
+		}
+	}
 	if s := roll.Next(g.Agents); s != (Shared{PrefixIPs: 2, PrefixRequests: 2}) {
 		t.Errorf("%+v", s)
 	}

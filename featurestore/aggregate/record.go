@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -398,80 +397,6 @@ func (d *decoder) nextAddress(r *Record) bool {
 		return false
 	}
 	return true
-}
-
-// skip goes past a record, of which it reads the address alone.
-func (d *decoder) skip(r *Record) error {
-	if d.format > 4 {
-		if !d.nextAddress(r) {
-			return errRecord
-		}
-		if len(d.four)+len(d.six) == 0 {
-			d.b = nil
-		}
-		return nil
-	}
-	if d.format < 3 {
-		return d.oldRecord(r)
-	}
-	flags, ok := d.begin(r)
-	if !ok {
-		return errRecord
-	}
-	numbers := func(n uint64) {
-		b := d.b
-		for ; n > 0; n-- {
-			i := 0
-			for i < len(b) && b[i] >= 0x80 {
-				i++
-			}
-			if i >= min(len(b), binary.MaxVarintLen64) {
-				d.bad, b = true, nil
-				break
-			}
-			b = b[i+1:]
-		}
-		d.b = b
-	}
-	past := func(n uint64) {
-		if n > uint64(len(d.b)) {
-			d.bad = true
-			return
-		}
-		d.b = d.b[n:]
-	}
-	numbers(1)
-	if flags&recordPartly != 0 {
-		numbers(uint64(bits.OnesCount16(d.uint16())))
-	}
-	codes := uint32(d.uint16())
-	if flags&recordBehaviour != 0 {
-		codes |= uint32(d.uint16()) << 16
-	}
-	some := codes >> 1 &^ codes & codesOnes // partSome
-	n := bits.OnesCount32(some) + 3 + int(flags&recordWide/recordWide)
-	if flags&recordBehaviour != 0 && d.format > 3 {
-		n += 2
-	}
-	numbers(uint64(n))
-	past(8 * min(d.uvarint(), math.MaxInt32))
-	past(8 * min(d.uvarint(), math.MaxInt32))
-	if flags&recordHours != 0 {
-		numbers(2 * min(d.uvarint(), math.MaxInt32))
-	}
-	if flags&recordBehaviour != 0 {
-		for n := d.uvarint(); n > 0 && !d.bad; n-- {
-			past(8)
-			numbers(1)
-		}
-	}
-	if flags&recordMoments != 0 {
-		numbers(d.uvarint())
-	}
-	if d.bad {
-		return errRecord
-	}
-	return nil
 }
 
 // address reads the n bytes of an address at the start of b.

@@ -15,8 +15,8 @@ var maxAgents = 4 << 20
 // groups in the same order. It takes about 3 bytes a prefix and 24 an agent.
 type Rollup struct {
 	windows []windowRollup
-	n       int // windows in use
-	open    netip.Prefix
+	n       int       // windows in use
+	open    prefixKey // where ips > 0
 	ips     int64
 	reqs    int64
 
@@ -33,25 +33,26 @@ type windowRollup struct {
 	prefixes []byte // addresses and requests of each prefix in order, unsigned varints
 }
 
-// agentCounts counts addresses by agent, in an open-addressing table.
+// agentCounts counts addresses by agent. Agents have numbers, in the order in
+// which they come.
 type agentCounts struct {
-	slots []agentCount // a power of two long; hash 0 is free
-	n     int
-	many  bool // too many to count
+	slots []agentSlot // a power of two long, open addressing; hash 0 is free
+	ips   []uint32    // by number
+	many  bool        // too many to count
 }
 
-type agentCount struct {
-	hash uint64
-	ips  uint32
+type agentSlot struct {
+	hash   uint64
+	number uint32
 }
 
 func (c *agentCounts) reset() {
 	clear(c.slots)
-	c.n, c.many = 0, false
+	c.ips, c.many = c.ips[:0], false
 }
 
 // slot is where an agent stands, or would.
-func (c *agentCounts) slot(h uint64) *agentCount {
+func (c *agentCounts) slot(h uint64) *agentSlot {
 	mask := len(c.slots) - 1
 	for i := place(h, len(c.slots)); ; i = (i + 1) & mask {
 		if s := &c.slots[i]; s.hash == h || s.hash == 0 {
@@ -60,10 +61,11 @@ func (c *agentCounts) slot(h uint64) *agentCount {
 	}
 }
 
-func (c *agentCounts) add(h uint64) {
-	if 4*c.n >= 3*len(c.slots) {
+// add counts an address and gives the agent's number.
+func (c *agentCounts) add(h uint64) uint32 {
+	if 4*len(c.ips) >= 3*len(c.slots) {
 		old := c.slots
-		c.slots = make([]agentCount, max(64, 2*len(old)))
+		c.slots = make([]agentSlot, max(64, 2*len(old)))
 		for _, s := range old {
 			if s.hash != 0 {
 				*c.slot(s.hash) = s
@@ -72,17 +74,21 @@ func (c *agentCounts) add(h uint64) {
 	}
 	s := c.slot(h)
 	if s.hash == 0 {
-		s.hash = h
-		c.n++
+		*s = agentSlot{h, uint32(len(c.ips))}
+		c.ips = append(c.ips, 0)
 	}
-	s.ips++
+	c.ips[s.number]++
+	return s.number
 }
 
 func (c *agentCounts) of(h uint64) uint32 {
 	if len(c.slots) == 0 {
 		return 0
 	}
-	return c.slot(h).ips
+	if s := c.slot(h); s.hash == h {
+		return c.ips[s.number]
+	}
+	return 0
 }
 
 // Reset makes the Rollup one of nothing, which keeps its memory.
@@ -100,6 +106,39 @@ func PrefixOf(ip netip.Addr) netip.Prefix {
 
 // Add takes a group of the first pass.
 func (r *Rollup) Add(win *Window, ip netip.Addr, g *Group) {
+	c := r.begin(win, ip, g)
+	if c.many {
+		return
+	}
+	for _, a := range g.Agents {
+		c.add(a)
+	}
+	c.bound()
+}
+
+// AddNumbered is Add that appends the numbers of the group's agents to dst, which
+// NextNumbered takes in their place.
+func (r *Rollup) AddNumbered(win *Window, ip netip.Addr, g *Group, dst []uint32) []uint32 {
+	c := r.begin(win, ip, g)
+	if c.many {
+		return dst
+	}
+	for _, a := range g.Agents {
+		dst = append(dst, c.add(a))
+	}
+	c.bound()
+	return dst
+}
+
+// bound gives up where there are too many agents.
+func (c *agentCounts) bound() {
+	if len(c.ips) > maxAgents {
+		*c = agentCounts{many: true}
+	}
+}
+
+// begin counts a group but for its agents, and gives where those are counted.
+func (r *Rollup) begin(win *Window, ip netip.Addr, g *Group) *agentCounts {
 	if r.n == 0 || r.windows[r.n-1].id != win.ID {
 		r.flush()
 		if r.n == len(r.windows) {
@@ -110,22 +149,28 @@ func (r *Rollup) Add(win *Window, ip netip.Addr, g *Group) {
 		w.agents.reset()
 		r.n++
 	}
-	w := &r.windows[r.n-1]
-	if p := PrefixOf(ip); p != r.open {
+	if p := prefixKeyOf(ip); p != r.open || r.ips == 0 {
 		r.flush()
 		r.open = p
 	}
 	r.ips++
 	r.reqs = add(r.reqs, g.Requests)
-	if w.agents.many {
-		return
+	return &r.windows[r.n-1].agents
+}
+
+// prefixKey is what PrefixOf gives, faster to make and to compare.
+type prefixKey struct {
+	bits uint64
+	six  bool
+}
+
+func prefixKeyOf(ip netip.Addr) prefixKey {
+	if ip.Is4() {
+		a := ip.As4()
+		return prefixKey{bits: uint64(a[0])<<16 | uint64(a[1])<<8 | uint64(a[2])}
 	}
-	for _, a := range g.Agents {
-		w.agents.add(a)
-	}
-	if w.agents.n > maxAgents {
-		w.agents = agentCounts{many: true}
-	}
+	a := ip.As16()
+	return prefixKey{binary.BigEndian.Uint64(a[:8]), true}
 }
 
 // flush ends the prefix that is open.
@@ -135,7 +180,7 @@ func (r *Rollup) flush() {
 		w.prefixes = binary.AppendUvarint(w.prefixes, uint64(r.ips))
 		w.prefixes = binary.AppendUvarint(w.prefixes, uint64(r.reqs))
 	}
-	r.open, r.ips, r.reqs = netip.Prefix{}, 0, 0
+	r.ips, r.reqs = 0, 0
 }
 
 // Rewind ends the first pass.
@@ -147,6 +192,26 @@ func (r *Rollup) Rewind() {
 // Next gives what the next group of the second pass, which has the agents given,
 // has from others.
 func (r *Rollup) Next(agents []uint64) Shared {
+	s, c := r.next()
+	for _, a := range agents {
+		s.AgentIPs = max(s.AgentIPs, int64(c.of(a)))
+	}
+	return s
+}
+
+// NextNumbered is Next of a group that AddNumbered gave these numbers.
+func (r *Rollup) NextNumbered(agents []uint32) Shared {
+	s, c := r.next()
+	if c.many {
+		return s
+	}
+	for _, n := range agents {
+		s.AgentIPs = max(s.AgentIPs, int64(c.ips[n]))
+	}
+	return s
+}
+
+func (r *Rollup) next() (Shared, *agentCounts) {
 	if r.rows == 0 {
 		for len(r.left) == 0 {
 			r.window++
@@ -158,9 +223,5 @@ func (r *Rollup) Next(agents []uint64) Shared {
 		r.shared.PrefixIPs, r.shared.PrefixRequests = int64(ips), int64(reqs)
 	}
 	r.rows--
-	s := r.shared
-	for _, a := range agents {
-		s.AgentIPs = max(s.AgentIPs, int64(r.windows[r.window].agents.of(a)))
-	}
-	return s
+	return r.shared, &r.windows[r.window].agents
 }

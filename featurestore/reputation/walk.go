@@ -34,6 +34,7 @@ func gallop(keys []uint32, from int, key uint32) int {
 func (w WithEarlier) Walk() func(ip netip.Addr, start, end time.Time) (values []float64, again bool) {
 	e := &earlierWalk{set: w.Set}
 	for _, m := range w.Set.months {
+		e.answers = e.answers || len(w.Set.answers[m]) > 0
 		for _, p := range w.Set.pages[m] {
 			e.pages = append(e.pages, pageWalk{page: p})
 		}
@@ -66,7 +67,9 @@ type earlierWalk struct {
 	exports int   // known before start
 	prefix  uint32
 	listed  [4]uint64 // of the prefix, by last octet
-	begun   bool      // prefix and listed hold
+	total   int       // of listed
+	begun   bool      // prefix, listed and total hold
+	answers bool      // there are any, of single addresses
 }
 
 // pageWalk is where the addresses of the open prefix lie in a page.
@@ -84,10 +87,14 @@ func (w *earlierWalk) before(ip netip.Addr, start time.Time) Earlier {
 	if prefix := key &^ 0xff; !w.begun || prefix != w.prefix {
 		w.enter(prefix)
 	}
+	o := byte(key)
+	own := w.listed[o/64]&(1<<(o%64)) != 0
+	if !own && !w.answers {
+		return Earlier{Exports: w.exports, Neighbours: w.total}
+	}
 	e := Earlier{Exports: w.exports}
 	n := neighbours{ip: ip, seen4: w.listed}
-	o := byte(key)
-	if w.listed[o/64]&(1<<(o%64)) != 0 {
+	if own {
 		n.seen4[o/64] &^= 1 << (o % 64)
 		for i := range w.pages {
 			p := &w.pages[i]
@@ -140,6 +147,10 @@ func (w *earlierWalk) enter(prefix uint32) {
 				w.listed[o/64] |= 1 << (o % 64)
 			}
 		}
+	}
+	w.total = 0
+	for _, word := range w.listed {
+		w.total += bits.OnesCount64(word)
 	}
 }
 
