@@ -75,7 +75,9 @@ func encoders(threads int, memory int64, features []string) int {
 	}
 	row := 8*len(features) + 48 // and the address, the label, the times, the hours
 	for _, s := range spansOf(features) {
-		row -= 8 * (s.to - s.from)
+		if s != behaviourSpan { // rows of many requests have each their own
+			row -= 8 * (s.to - s.from)
+		}
 	}
 	return int(min(int64(threads), max(1, memory/int64(rowGroupRows*row)-1)))
 }
@@ -233,12 +235,14 @@ func (r *windowRows) window(ctx context.Context, w *window) error {
 // add makes one row.
 func (r *windowRows) add(b *monthBatch, ip netip.Addr, g *aggregate.Group, shared aggregate.Shared, start, end time.Time) {
 	values := g.Values(b.next())
+	spans := b.tuples
 	if r.behaviour {
-		values = g.Behaviour(values, shared)
+		values = g.BehaviourTail(b.addBehaviourHead(values, g), shared)
+		spans = spans[1:]
 	}
 	b.stage(values)
 	for i, walk := range r.walks { // a group of columns each
-		b.tuples[i].add(walk(ip, start, end))
+		spans[i].add(walk(ip, start, end))
 	}
 	label := row.Unknown
 	if r.labeler != nil {

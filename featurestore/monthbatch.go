@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"sluice/featurestore/aggregate"
 	"sluice/featurestore/columns"
 	"sluice/featurestore/row"
 )
@@ -20,9 +21,10 @@ type monthBatch struct {
 	attack      string
 	n           int
 	ips         texts
-	values      [][]float64 // by feature, each as long as room; nil for those in tuples
-	spans       []groupSpan // of the features in tuples
-	tuples      []tuples    // by span
+	values      [][]float64                // by feature, each as long as room; nil for those in tuples
+	spans       []groupSpan                // of the features in tuples
+	tuples      []tuples                   // by span
+	kinds       [aggregate.NumKinds]uint16 // of groups: their tuple of the behaviour span and 1; 0 for none yet
 	room        int
 	staged      []float64 // features of the last rows, row by row, before settle
 	waiting     int       // rows of them
@@ -77,6 +79,7 @@ func (p *batches) get(attack string) *monthBatch {
 	for i := range b.tuples {
 		b.tuples[i].reset()
 	}
+	clear(b.kinds[:])
 	return b
 }
 
@@ -119,6 +122,24 @@ func (b *monthBatch) add(ip netip.Addr, l row.Label, first, last int64, hours []
 	b.first, b.last = append(b.first, first), append(b.last, last)
 	b.hours.bytes = appendHours(b.hours.bytes, hours)
 	b.hours.end()
+}
+
+// addBehaviourHead adds the next row's behaviour span, which is the first one;
+// values are the features before it and come back with room for the span, which
+// holds its values where they had to be made.
+func (b *monthBatch) addBehaviourHead(values []float64, g *aggregate.Group) []float64 {
+	kind, ok := g.Kind()
+	if ok && b.kinds[kind] > 0 {
+		b.tuples[0].repeat(b.kinds[kind] - 1)
+		return values[:len(values)+columns.NumBehaviourHead]
+	}
+	from := len(values)
+	values = g.BehaviourHead(values)
+	b.tuples[0].add(values[from:], false)
+	if ok {
+		b.kinds[kind] = b.tuples[0].last() + 1
+	}
+	return values
 }
 
 // addRow adds a row with all its features.

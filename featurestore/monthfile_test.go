@@ -27,10 +27,13 @@ func furtherColumns() (names []string) {
 func TestTuples(t *testing.T) {
 	names := append(columns.Stored(), furtherColumns()...)
 	spans := spansOf(names)
-	if n := len(columns.Further()); len(spans) != n || spans[0].from != len(columns.Stored()) || spans[n-1].to != len(names) {
+	if n := 1 + len(columns.Further()); len(spans) != n || spans[0] != behaviourSpan || spans[1].from != len(columns.Stored()) || spans[n-1].to != len(names) {
 		t.Fatalf("%v", spans)
 	}
-	if s := spansOf(append(columns.Stored(), "asn", "own", "country_code", "spur_known")); len(s) != 3 {
+	if s := spansOf(append(columns.Stored(), "asn", "own", "country_code", "spur_known")); len(s) != 4 {
+		t.Errorf("%v", s)
+	}
+	if s := spansOf(append(columns.Names(), "asn")); len(s) != 1 || s[0] == behaviourSpan {
 		t.Errorf("%v", s)
 	}
 	odd := []float64{math.NaN(), math.Float64frombits(0x7ff8000000000123), math.Copysign(0, -1), 0, math.Inf(1), 1}

@@ -8,15 +8,23 @@ import (
 )
 
 // Columns of one group of columns.Further are made of one record for each row,
-// of a database, a feed, a list, and most rows share few records. A batch keeps
-// the different ones, once each, and a number for each row: less to write, to
-// keep and to look up again for each column when they are encoded.
+// of a database, a feed, a list, and most rows share few records. So do rows of
+// one request the first of the behaviour columns. A batch keeps the different
+// ones, once each, and a number for each row: less to write, to keep and to look
+// up again for each column when they are encoded.
 
 // groupSpan is where the columns of a group stand among the features: from to to-1.
 type groupSpan struct{ from, to int }
 
-// spansOf finds columns of one group that stand side by side.
+// behaviourSpan is that of the first behaviour columns.
+var behaviourSpan = groupSpan{columns.NumFeatures, columns.NumFeatures + columns.NumBehaviourHead}
+
+// spansOf finds columns of one group that stand side by side, and the first of the
+// behaviour columns where a month has those.
 func spansOf(features []string) (out []groupSpan) {
+	if s := behaviourSpan; s.to <= len(features) && slices.Equal(features[s.from:s.to], columns.BehaviourNames()[:columns.NumBehaviourHead]) {
+		out = append(out, s)
+	}
 	last := ""
 	for i, name := range features {
 		g, ok := columns.FurtherOf(name)
@@ -68,6 +76,12 @@ func (t *tuples) add(v []float64, again bool) {
 	}
 	t.of = append(t.of, *s-1)
 }
+
+// last is the last row's tuple, for repeat.
+func (t *tuples) last() uint16 { return t.of[len(t.of)-1] }
+
+// repeat gives the next row a tuple that an earlier one has.
+func (t *tuples) repeat(tuple uint16) { t.of = append(t.of, tuple) }
 
 // slot is where a tuple's number stands, or would.
 func (t *tuples) slot(v []float64) *uint16 {

@@ -24,8 +24,25 @@ func (s Shared) Values() (agentIPs, prefixIPs, prefixRequests float64) {
 // to dst. One whose log column none of the requests' files has is NaN, and so
 // is one that a partial of an older format, which lacks it, has a part in.
 func (g *Group) Behaviour(dst []float64, s Shared) []float64 {
+	return g.BehaviourTail(g.BehaviourHead(dst), s)
+}
+
+// NumKinds is above every kind; see Kind.
+const NumKinds = 1 << 5
+
+// Kind is a number that groups have in common whose BehaviourHead is the same.
+// Groups of one request have one, if their log has every column.
+func (g *Group) Kind() (kind int, ok bool) {
+	if g.Requests != 1 || g.StatusRows&g.Post.Of&g.Probe.Of&g.Timed != 1 || len(g.Paths) != 1 || len(g.Hours) != 1 {
+		return 0, false
+	}
+	return int(g.Status3 | g.Status4<<1 | g.Status5<<2 | g.Post.N<<3 | g.Probe.N<<4), true
+}
+
+// BehaviourHead appends the first columns.NumBehaviourHead behaviour columns.
+func (g *Group) BehaviourHead(dst []float64) []float64 {
 	from := len(dst)
-	dst = append(dst, make([]float64, columns.NumBehaviour)...)
+	dst = append(dst, make([]float64, columns.NumBehaviourHead)...)
 	v := dst[from:]
 	v[columns.Status3xxRatio] = ratio(g.Status3, g.StatusRows)
 	v[columns.Status4xxRatio] = ratio(g.Status4, g.StatusRows)
@@ -45,17 +62,26 @@ func (g *Group) Behaviour(dst []float64, s Shared) []float64 {
 	v[columns.ActiveDays] = float64(days)
 	v[columns.RequestsPerActiveHour] = ratio(g.Requests, int64(len(g.Hours)))
 	v[columns.InterarrivalMedian], v[columns.InterarrivalSpread] = g.interarrival()
-	v[columns.UserAgentIPCount], v[columns.PrefixIPCount], v[columns.PrefixRequestCount] = s.Values()
-	v[columns.DeclaredCrawlerRatio] = g.Crawler.Ratio()
-	v[columns.RobotsTxtRatio] = math.NaN()
+	return dst
+}
+
+// BehaviourTail appends those behind BehaviourHead.
+func (g *Group) BehaviourTail(dst []float64, s Shared) []float64 {
+	const head = columns.NumBehaviourHead
+	from := len(dst)
+	dst = append(dst, make([]float64, columns.NumBehaviour-head)...)
+	v := dst[from:]
+	v[columns.UserAgentIPCount-head], v[columns.PrefixIPCount-head], v[columns.PrefixRequestCount-head] = s.Values()
+	v[columns.DeclaredCrawlerRatio-head] = g.Crawler.Ratio()
+	v[columns.RobotsTxtRatio-head] = math.NaN()
 	if g.Robots.Of == g.Probe.Of {
-		v[columns.RobotsTxtRatio] = g.Robots.Ratio()
+		v[columns.RobotsTxtRatio-head] = g.Robots.Ratio()
 	}
-	v[columns.UserAgentLengthMax], v[columns.BrowserVersionMax] = math.NaN(), math.NaN()
+	v[columns.UserAgentLengthMax-head], v[columns.BrowserVersionMax-head] = math.NaN(), math.NaN()
 	if g.Measured > 0 && g.Measured == g.AgentRows {
-		v[columns.UserAgentLengthMax] = float64(g.AgentLength)
+		v[columns.UserAgentLengthMax-head] = float64(g.AgentLength)
 		if g.Browser > 0 {
-			v[columns.BrowserVersionMax] = float64(g.Browser)
+			v[columns.BrowserVersionMax-head] = float64(g.Browser)
 		}
 	}
 	return dst

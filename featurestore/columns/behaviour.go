@@ -28,6 +28,10 @@ const (
 	NumBehaviour // 20
 )
 
+// NumBehaviourHead is how many of the behaviour columns, the first ones, say
+// what an address did and when: rows of one request have few different ones.
+const NumBehaviourHead = UserAgentIPCount
+
 // MaxUserAgentIPs is where user_agent_ip_count stops.
 const MaxUserAgentIPs = 64
 
