@@ -104,6 +104,7 @@ func (d *Drops) read(ctx context.Context, name string) error {
 	defer src.close()
 	st := FileStats{Name: name, Shape: SilentDrop}
 	months := map[row.Month]bool{}
+	var lines jsonLines
 	hosts := map[string]string{} // each name kept once
 	for {
 		line, ok, err := src.next()
@@ -120,7 +121,7 @@ func (d *Drops) read(ctx context.Context, name string) error {
 			st.reject("line too long", src.line)
 			continue
 		}
-		f, reason := splitDrop(string(line))
+		f, reason := splitDrop(line, &lines)
 		if reason == "" && f.header() {
 			continue
 		}
@@ -167,14 +168,37 @@ type dropFields struct {
 
 func (f *dropFields) header() bool { return f.Time == "time" && f.Data == "data" }
 
+var dropNames = []string{"time", "hostname", "prefix", "data"}
+
+// read is json.Unmarshal(line, f), of empty fields, for most lines; not ok says
+// nothing about the line.
+func (f *dropFields) read(line []byte, p *jsonLines) (ok bool) {
+	return p.line(line, dropNames, func(field int) bool {
+		switch field {
+		case 0:
+			return p.text(&f.Time, false)
+		case 1:
+			return p.text(&f.Hostname, true)
+		case 2:
+			return p.text(&f.Prefix, true)
+		}
+		return p.text(&f.Data, false)
+	})
+}
+
 // splitDrop takes a line apart, each line by its own shape.
-func splitDrop(line string) (f dropFields, reason string) {
-	if line[0] == '{' {
-		if json.Unmarshal([]byte(line), &f) != nil {
+func splitDrop(text []byte, p *jsonLines) (f dropFields, reason string) {
+	if text[0] == '{' {
+		if f.read(text, p) {
+			return f, ""
+		}
+		f = dropFields{}
+		if json.Unmarshal(text, &f) != nil {
 			return f, "not JSON"
 		}
 		return f, ""
 	}
+	line := string(text)
 	if cells := strings.Split(line, "\t"); len(cells) == 4 {
 		return dropFields{cells[0], cells[1], cells[2], cells[3]}, ""
 	}

@@ -2,6 +2,7 @@ package reputation
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -91,7 +92,13 @@ func FuzzDrop(f *testing.F) {
 		if line == "" {
 			return
 		}
-		fields, reason := splitDrop(line)
+		fields, reason := splitDrop([]byte(line), new(jsonLines))
+		var want dropFields
+		if line[0] == '{' && (json.Unmarshal([]byte(line), &want) == nil) != (reason == "") {
+			t.Fatalf("%q", reason)
+		} else if line[0] == '{' && reason == "" && fields != want {
+			t.Fatalf("%+v, and encoding/json says %+v", fields, want)
+		}
 		if reason != "" {
 			return
 		}
