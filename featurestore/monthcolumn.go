@@ -156,8 +156,14 @@ func (e *columnEncoder) put(g *rowGroup, meta *format.ColumnMetaData, h format.P
 	return nil
 }
 
-// indexed is a chunk of e.index into a dictionary with n entries.
+// indexed is a chunk of e.index, which is not looked at where all are 0, into a
+// dictionary with n entries.
 func (e *columnEncoder) indexed(dictionary []byte, n int) chunk {
+	if n == 1 {
+		return chunk{dictionary: dictionary, entries: 1, encoding: format.RLEDictionary, page: func(dst []byte, from, to int) ([]byte, error) {
+			return binary.AppendUvarint(append(dst, 0), uint64(to-from)<<1), nil // one run of no bits
+		}}
+	}
 	return chunk{dictionary: dictionary, entries: n, encoding: format.RLEDictionary, page: func(dst []byte, from, to int) ([]byte, error) {
 		// As rle.DictionaryEncoding does it, whose search for the width takes
 		// longer than the encoding.
@@ -187,7 +193,6 @@ func appendText(b []byte, text []byte) []byte {
 
 // constant encodes one text for all rows.
 func (e *columnEncoder) constant(g *rowGroup, c monthColumnLayout, text string) error {
-	e.index = append(e.index[:0], make([]int32, g.rows)...)
 	p := e.indexed(appendText(nil, []byte(text)), 1)
 	p.min, p.max = []byte(text), []byte(text)
 	return e.chunk(g, c, p)

@@ -154,28 +154,35 @@ func (e *columnEncoder) tupled(g *rowGroup, feature, at int) (_ chunk, ok bool) 
 	s.of(g, at)
 	column := feature - e.spans[at].from
 	e.dict.reset()
-	e.index = slices.Grow(e.index[:0], g.rows)[:g.rows]
-	nans, from, begun := int64(0), 0, 0
+	s.index = s.index[:0] // view after view
+	nans, from := int64(0), 0
 	for i, v := range g.views {
 		t := &v.tuples[at]
-		s.index = slices.Grow(s.index[:0], t.n())[:t.n()]
+		begun := len(s.index)
+		s.index = slices.Grow(s.index, t.n())[:begun+t.n()]
 		for _, seen := range s.seen[from:s.ends[i]] {
 			x := t.values[int(seen.number)*t.width+column]
 			n, _ := e.dict.put(word(x, false))
 			if n < 0 || e.manyWords(int(seen.first)) {
 				return chunk{}, false
 			}
-			s.index[seen.number] = n
+			s.index[begun+int(seen.number)] = n
 			if x != x {
 				nans += int64(seen.rows)
 			}
 		}
 		from = s.ends[i]
-		index := e.index[begun:]
-		for k, n := range t.of[v.from:v.to] {
-			index[k] = s.index[n]
+	}
+	if e.dict.n > 1 {
+		e.index = slices.Grow(e.index[:0], g.rows)[:g.rows]
+		index, numbers := e.index, s.index
+		for _, v := range g.views {
+			t := &v.tuples[at]
+			for k, n := range t.of[v.from:v.to] {
+				index[k] = numbers[n]
+			}
+			index, numbers = index[v.to-v.from:], numbers[t.n():]
 		}
-		begun += v.to - v.from
 	}
 	g.nans[feature] = nans
 	return e.indexed(e.dict.plain(), int(e.dict.n)), true
