@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ import (
 // publish no history. Published says how old the files are.
 type Crawlers struct {
 	table  bart.Lite
+	edges  []uint64 // of IPv4 ranges: where one begins, where it has ended, and so on
 	files  []Ranges
 	digest string
 }
@@ -72,7 +74,36 @@ func Open(ctx context.Context, files []string) (*Crawlers, error) {
 		c.files = append(c.files, r)
 	}
 	c.digest = hex.EncodeToString(h.Sum(nil)[:16])
+	c.edges = edgesOf(c.files)
 	return c, nil
+}
+
+// edgesOf joins the IPv4 ranges.
+func edgesOf(files []Ranges) (edges []uint64) {
+	var all []netip.Prefix
+	for _, f := range files {
+		for _, p := range f.Prefixes {
+			if p.Addr().Is4() {
+				all = append(all, p.Masked())
+			}
+		}
+	}
+	slices.SortFunc(all, netip.Prefix.Compare)
+	for _, p := range all {
+		from := uint64(key4(p.Addr()))
+		to := from + 1<<(32-p.Bits())
+		if n := len(edges); n > 0 && from <= edges[n-1] {
+			edges[n-1] = max(edges[n-1], to)
+		} else {
+			edges = append(edges, from, to)
+		}
+	}
+	return edges
+}
+
+func key4(ip netip.Addr) uint32 {
+	a := ip.As4()
+	return binary.BigEndian.Uint32(a[:])
 }
 
 // Contains reports whether an address lies in any of the ranges.
@@ -102,13 +133,29 @@ func (c *Crawlers) Enrich(dst []float64, ip netip.Addr, _, _ time.Time) []float6
 // values are those of the call before.
 func (c *Crawlers) Walk() func(ip netip.Addr, start, end time.Time) (values []float64, again bool) {
 	var values []float64
+	var from, until uint64 // IPv4 addresses that have these values, of an IPv4 address
 	return func(ip netip.Addr, start, end time.Time) ([]float64, bool) {
-		last := math.NaN()
-		if len(values) > 0 {
-			last = values[0]
+		if !ip.Is4() {
+			values, from, until = c.Enrich(values[:0], ip, start, end), 0, 0
+			return values, false
 		}
-		values = c.Enrich(values[:0], ip, start, end)
-		return values, values[0] == last
+		key := uint64(key4(ip))
+		if from <= key && key < until {
+			return values, true
+		}
+		n, on := slices.BinarySearch(c.edges, key)
+		if on {
+			n++
+		}
+		from, until = 0, 1<<32
+		if n > 0 {
+			from = c.edges[n-1]
+		}
+		if n < len(c.edges) {
+			until = c.edges[n]
+		}
+		values = append(values[:0], float64(n&1))
+		return values, false
 	}
 }
 

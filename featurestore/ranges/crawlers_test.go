@@ -2,9 +2,13 @@ package ranges
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +58,44 @@ func TestCrawlers(t *testing.T) {
 	} {
 		if _, err := Open(e.ctx, e.files); !fault.Is(err, e.kind) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What is said of addresses in their order, or in none, is what is said of each.
+func TestCrawlersWalk(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 5))
+	var list strings.Builder
+	for range 40 {
+		ip := netip.AddrFrom4([4]byte{192, 0, byte(rng.IntN(4)), byte(rng.IntN(256))})
+		fmt.Fprintln(&list, netip.PrefixFrom(ip, 26+rng.IntN(7)).Masked())
+	}
+	list.WriteString("0.0.0.0/32\n255.255.255.255/32\n2001:db8::/64\n")
+	c, err := Open(t.Context(), []string{write(t, "bot.txt", list.String())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ips := []netip.Addr{netip.IPv4Unspecified(), netip.MustParseAddr("255.255.255.255"), netip.MustParseAddr("255.255.255.254"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db9::1")}
+	for ip := netip.MustParseAddr("191.255.255.0"); ip.Less(netip.MustParseAddr("192.0.5.0")); ip = ip.Next() {
+		ips = append(ips, ip)
+	}
+	for _, shuffled := range []bool{false, true} {
+		if slices.SortFunc(ips, netip.Addr.Compare); shuffled {
+			rng.Shuffle(len(ips), func(i, j int) { ips[i], ips[j] = ips[j], ips[i] })
+		}
+		walk, last, agains := c.Walk(), -1.0, 0
+		for _, ip := range ips {
+			want := c.Enrich(nil, ip, time.Time{}, time.Time{})[0]
+			got, again := walk(ip, time.Time{}, time.Time{})
+			if len(got) != 1 || got[0] != want || again && want != last {
+				t.Fatalf("%s: %v, %v, want %v after %v", ip, got, again, want, last)
+			}
+			if last = want; again {
+				agains++
+			}
+		}
+		if !shuffled && agains < len(ips)*9/10 {
+			t.Errorf("%d of %d again", agains, len(ips))
 		}
 	}
 }
