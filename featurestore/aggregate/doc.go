@@ -37,9 +37,9 @@
 //
 // # Memory
 //
-// A group takes 128 bytes, and 88 more where behaviour is counted, plus some ten
+// A group takes 128 bytes, and 64 more where behaviour is counted, plus some ten
 // in an index, and nothing else while it has at most 255 requests in one hour,
-// two agents, two queries, two paths and two seconds. Beyond that a distinct
+// two agents, two queries, three paths and three seconds. Beyond that a distinct
 // value takes 11 to 22 bytes, a path 21 to 43, a second or an hour 8 to 16.
 //
 // Groups lie by window (pane.go): logs are nearly in order of time, so with

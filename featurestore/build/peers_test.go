@@ -367,7 +367,7 @@ func TestPeers(t *testing.T) {
 		}
 		return home
 	}
-	// With behaviour columns Sluice computes 29 features where DuckDB has twelve.
+	// With behaviour columns Sluice computes 32 features where DuckDB has twelve.
 	type work struct{ form, windows string }
 	for _, w := range []work{{"traffic.parquet", "hours"}, {"traffic.parquet", "hours, twelve columns"}, {"traffic.json.gz", "hours"}, {"traffic.json.gz", "hours, twelve columns"}} {
 		form := w.form
