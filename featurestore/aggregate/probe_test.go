@@ -3,6 +3,7 @@ package aggregate
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -140,6 +141,55 @@ func TestTooManyAgents(t *testing.T) {
 	roll.Next(one.Agents)
 	if s := roll.Next(one.Agents); s != (Shared{AgentIPs: 1, PrefixIPs: 1, PrefixRequests: 1}) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Groups of one kind have the same first behaviour columns, bit for bit.
+func TestKind(t *testing.T) {
+	var head [NumKinds][]float64
+	of, kinds := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		rs := drawRequests(t, "requests", 2)
+		if len(rs) == 0 {
+			return
+		}
+		if rapid.Bool().Draw(t, "all") {
+			for i := range rs {
+				rs[i].Available, rs[i].HTTPStatus = allFields, rapid.SampledFrom([]string{"200", "302", "404", "503"}).Draw(t, "status")
+			}
+		}
+		var st state
+		var do doings
+		var g Group
+		for _, r := range rs {
+			d, f := ownColumns{}.Derive(&r), new(reading).facts(&r, true)
+			c := f.count(&r, &d, true)
+			st.add(&c, &f, &do, new(spares))
+		}
+		st.group(&g, &do)
+		kind, ok := g.Kind()
+		if ok && len(rs) > 1 {
+			t.Fatalf("%d requests are of kind %d", len(rs), kind)
+		}
+		if len(rs) == 1 {
+			of++
+		}
+		if !ok {
+			return
+		}
+		kinds++
+		v := g.BehaviourHead(nil)
+		if head[kind] == nil {
+			head[kind] = v
+		}
+		for i, x := range v {
+			if math.Float64bits(x) != math.Float64bits(head[kind][i]) {
+				t.Fatalf("kind %d: %v and %v", kind, v, head[kind])
+			}
+		}
+	})
+	if kinds == 0 {
+		t.Errorf("none of %d groups of one request is of a kind", of)
 	}
 }
 
